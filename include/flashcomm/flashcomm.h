@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Communicators and collectives: the one page to read.
+ *
+ * A communicator joins `ranks` ranks. Every rank calls the same collectives in the same order;
+ * each call blocks until its result is written. After a collective every rank holds identical
+ * bits. No wait is unbounded: a dead peer, a peer that makes another call, a time-out or an abort
+ * ends every rank's call with an error, after which the communicator can only be destroyed.
+ */
+#ifndef FLASHCOMM_FLASHCOMM_H
+#define FLASHCOMM_FLASHCOMM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flashcomm/codec.h"
+#include "flashcomm/status.h"
+#include "flashcomm/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FLC_MAX_RANKS 64
+
+typedef struct flc_comm flc_comm;
+
+/* ---- How a collective runs ---- */
+
+typedef enum flc_op {
+    FLC_SUM = 0,
+    FLC_AVG = 1, /* the sum divided by the number of ranks */
+} flc_op;
+
+/*
+ * Pass a rank's own part through the codec too, so that an element's result does not depend on
+ * where in the buffer it lies. Costs accuracy and time; without it the rank that sums an element
+ * adds its own contribution exactly.
+ */
+#define FLC_INVARIANT (1u << 0)
+
+/* Start from FLC_COLL_CONFIG_INIT. Must be the same on every rank. */
+typedef struct flc_coll_config {
+    size_t struct_bytes;   /* sizeof(flc_coll_config) */
+    flc_format reduce;     /* of the contributions, on their way to the sum */
+    flc_format gather;     /* of the sums, on their way to every rank */
+    const char *algorithm; /* a name that `flashcomm info` lists; NULL chooses by size */
+    uint32_t flags;        /* FLC_INVARIANT or 0 */
+} flc_coll_config;
+
+#define FLC_COLL_CONFIG_INIT                                                                       \
+    {                                                                                              \
+        sizeof(flc_coll_config), {0, 0, 0, 0, 0, {0}}, {0, 0, 0, 0, 0, {0}}, NULL, 0               \
+    }
+
+/* ---- Communicators ---- */
+
+/* Start from FLC_COMM_CONFIG_INIT. Must be the same on every rank. */
+typedef struct flc_comm_config {
+    size_t struct_bytes;    /* sizeof(flc_comm_config) */
+    int64_t timeout_ms;     /* how long a live but silent peer is waited for; 0: FLC_TIMEOUT_MS */
+    size_t workspace_bytes; /* staging memory a rank; 0: FLC_WORKSPACE_BYTES */
+    const flc_coll_config *coll; /* for collectives that are given none; copied; NULL: raw, auto */
+} flc_comm_config;
+
+#define FLC_COMM_CONFIG_INIT                                                                       \
+    {                                                                                              \
+        sizeof(flc_comm_config), 0, 0, NULL                                                        \
+    }
+
+/*
+ * How the ranks find each other, when the caller has a way to talk between them (MPI, a store).
+ *
+ *   allgather  send[bytes] of every rank to recv[ranks][bytes] of every rank; called by all ranks
+ *              the same number of times with the same sizes; returns 0 on success
+ *   context    passed through
+ */
+typedef struct flc_bootstrap {
+    int (*allgather)(void *context, const void *send, void *recv, size_t bytes);
+    void *context;
+} flc_bootstrap;
+
+/*
+ * Join ranks that are processes (or threads) of one host and can run an allgather.
+ * Collective: blocks until all ranks called it.
+ *
+ *   bootstrap  used during this call only
+ *   rank       0 to ranks - 1
+ *   ranks      1 to FLC_MAX_RANKS
+ *   config     NULL: the defaults
+ *   comm       written on success; destroy with flc_comm_destroy
+ *
+ * Errors: INVALID_ARG, UNSUPPORTED (ranks on several hosts), NO_MEMORY, SYSTEM, PEER, TIMEOUT,
+ *         MISMATCH (versions or configurations differ). flc_last_error(NULL) tells more.
+ * Since 0.1.
+ */
+FLC_API flc_status flc_comm_create(const flc_bootstrap *bootstrap, int rank, int ranks,
+                                   const flc_comm_config *config, flc_comm **comm);
+
+/*
+ * Join processes of one host, and of one user, that know a common name.
+ *
+ *   job  1 to 64 characters A-Z a-z 0-9 . _ -; one name serves one set of ranks at a time
+ *
+ * Otherwise as flc_comm_create; INVALID_ARG also where a rank is taken twice. A rank that never
+ * comes ends the call of the others with TIMEOUT. Since 0.1.
+ */
+FLC_API flc_status flc_comm_create_job(const char *job, int rank, int ranks,
+                                       const flc_comm_config *config, flc_comm **comm);
+
+/*
+ * Make the communicators of all ranks in this process, one for each thread that will be a rank.
+ *
+ *   comms  [ranks], written on success: comms[r] is rank r's
+ *
+ * Errors: INVALID_ARG, NO_MEMORY, SYSTEM. Since 0.1.
+ */
+FLC_API flc_status flc_comm_create_local(int ranks, const flc_comm_config *config,
+                                         flc_comm **comms);
+
+/*
+ * Destroy a communicator; NULL does nothing. Never blocks on peers: one that still waits for this
+ * rank gets PEER. Since 0.1.
+ */
+FLC_API void flc_comm_destroy(flc_comm *comm);
+
+/*
+ * End every rank's present and future calls on this communicator with ABORTED. May be called from
+ * any thread, also while a collective runs. Since 0.1.
+ */
+FLC_API void flc_comm_abort(flc_comm *comm);
+
+FLC_API int flc_comm_rank(const flc_comm *comm);
+FLC_API int flc_comm_ranks(const flc_comm *comm);
+
+/*
+ * The sentence of the last error on `comm`, or with NULL of the calling thread's last failed
+ * call; "" when there was none. Valid until the next failing call on the communicator, or of the
+ * thread. Since 0.1.
+ */
+FLC_API const char *flc_last_error(const flc_comm *comm);
+
+/* ---- Collectives ---- */
+
+/*
+ * Reduce `send` over all ranks; every rank receives identical bits in `recv`.
+ *
+ *   send    [count] elements of `type`
+ *   recv    [count] elements; may equal `send` (in place), otherwise must not overlap it
+ *   count   elements, the same on every rank; 0 writes nothing
+ *   op      FLC_SUM or FLC_AVG
+ *   config  the same on every rank; NULL = the communicator's
+ *
+ * Sums are float32 in rank order. Lossy where a format is not raw: docs/numerics.md bounds
+ * |recv - exact|. A NaN in the result is the canonical quiet NaN. With one rank: an exact copy.
+ * Blocks until recv is written. Not thread-safe per communicator; all ranks must issue their
+ * collectives in one order.
+ * Errors: INVALID_ARG (pointer, overlap, type, op, config), UNSUPPORTED, MISMATCH (ranks called
+ *         different things), PEER (a rank died), TIMEOUT, ABORTED; after the last four the
+ *         communicator can only be destroyed, and recv is unspecified.
+ * Since 0.1.
+ */
+FLC_API flc_status flc_all_reduce(flc_comm *comm, const void *send, void *recv, size_t count,
+                                  flc_type type, flc_op op, const flc_coll_config *config);
+
+/* ---- What happened, and what there is ---- */
+
+/* How the last collective of a communicator ran. Texts have static storage. */
+typedef struct flc_call_info {
+    const char *transport;
+    const char *algorithm;
+    const char *reason;  /* why this algorithm */
+    uint64_t call;       /* number of the call on this communicator, from 1 */
+    uint64_t sent_bytes; /* encoded bytes this rank sent, a copy for each receiver counted */
+    flc_stats stats;     /* groups this rank encoded in this call */
+} flc_call_info;
+
+/* Errors: INVALID_ARG (comm, info, no collective yet). Since 0.1. */
+FLC_API flc_status flc_comm_last_call(const flc_comm *comm, flc_call_info *info);
+
+typedef enum flc_kind {
+    FLC_KIND_PARAMETER = 0, /* environment variables */
+    FLC_KIND_CODEC = 1,     /* codec rows */
+    FLC_KIND_TRANSPORT = 2,
+    FLC_KIND_ALGORITHM = 3,
+} flc_kind;
+
+typedef struct flc_item {
+    char name[32];
+    char value[64];    /* of a parameter, and where it comes from; "" for other kinds */
+    char summary[128]; /* one line */
+} flc_item;
+
+/*
+ * Describe item `index` (from 0) of a kind, as `flashcomm info` prints it.
+ *
+ * Errors: INVALID_ARG when there is no such item: how a caller's loop ends; it leaves
+ * flc_last_error alone. Since 0.1.
+ */
+FLC_API flc_status flc_describe(flc_kind kind, size_t index, flc_item *item);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Error bounds, in float64: docs/numerics.md derives each term. They are upper bounds over all
+ * groups with the given range, not estimates.
+ */
+#include <math.h>
+
+#include "codec/codec_core.h"
+#include "codec/format.h"
+
+/* Relative and absolute error of rounding to the element type, or to a spike's 16 bits. */
+static double rounding(flc_type type, double magnitude)
+{
+    switch (type) {
+    case FLC_FLOAT16:
+        return magnitude * 0x1p-11 + 0x1p-25;
+    case FLC_BFLOAT16:
+        return magnitude * 0x1p-9 + 0x1p-134;
+    default:
+        return 0.0;
+    }
+}
+
+double flc_format_spike_bound(flc_type type, double x)
+{
+    const double limit = flci_type_limit(type);
+    const double magnitude = fabs(x);
+    if (flc_type_bytes(type) == 0) {
+        return (double)NAN;
+    }
+    if (magnitude > limit) {
+        return magnitude - limit;
+    }
+    return rounding(type == FLC_FLOAT16 ? FLC_FLOAT16 : FLC_BFLOAT16, magnitude);
+}
+
+/* Range of a group as the encoder sees it, and the scales it may store. */
+struct group_bound {
+    double range, magnitude;
+    double target;            /* the scale before it is rounded to its stored form */
+    double smallest, largest; /* stored */
+};
+
+static double target_of(flc_format format, double range, double magnitude)
+{
+    const int bits = format.bits;
+    double target;
+    if (format.scheme == FLC_SYMMETRIC) {
+        target = bits == 1 ? 0.5 * magnitude : magnitude / ((1 << (bits - 1)) - 1);
+    } else {
+        const double floor = magnitude / (bits <= FLCI_NARROW_BITS ? 110.0 : 32000.0);
+        target = fmax(0.5 * range * (double)flci_range_factor(bits), floor);
+    }
+    return fmax(target, (double)FLCI_SCALE_MIN);
+}
+
+static struct group_bound stored_scales(flc_format format, double low, double high, double limit,
+                                        double block_max)
+{
+    struct group_bound b = {0};
+    const double block = fmin(block_max, limit);
+    if (format.metadata == FLC_COMPACT && format.bits > FLCI_NARROW_BITS) {
+        low = fmin(low, 0.0);
+        high = fmax(high, 0.0);
+    }
+    b.range = high - low;
+    b.magnitude = fmax(fabs(low), fabs(high));
+    b.target = target_of(format, b.range, b.magnitude);
+    if (format.metadata == FLC_WIDE) {
+        b.smallest = b.target;
+        b.largest = b.target * (1.0 + 0x1p-7);
+        return b;
+    }
+    /* An eighth of an octave up, or half of one either way; the table's entries are bf16. */
+    if (format.bits <= FLCI_NARROW_BITS) {
+        b.smallest = b.target * (b.magnitude > 0.25 * limit ? 0.91 : 0.955);
+        b.largest = b.target * 1.048;
+    } else {
+        b.smallest = b.target;
+        b.largest = b.target * 1.095;
+    }
+    /* The block's base exponent is a floor. */
+    b.largest =
+        fmax(b.largest, target_of(format, 2.0 * block, block) * ldexp(1.0, -FLCI_SCALE_OCTAVES));
+    return b;
+}
+
+/* Error of the code alone, before the result is rounded to its type. */
+static double code_error(flc_format format, const struct group_bound *b)
+{
+    const double codes = (1 << format.bits) - 1;
+    /* The reciprocal's rounding moves the borders between codes. */
+    const double drift = b->magnitude * (format.bits > FLCI_NARROW_BITS ? 0x1p-23
+                                         : b->magnitude > 0x1p124       ? 0x1p-6
+                                                                        : 0x1.02p-9);
+    double error = 0.5 * b->largest + drift, clipped;
+    if (format.bits == 1) {
+        const double reach = format.scheme == FLC_SYMMETRIC
+                                 ? b->magnitude - b->smallest
+                                 : 0.5 * b->range + 0.5 * b->largest + drift - b->smallest;
+        return fmax(b->largest, reach);
+    }
+    if (format.metadata == FLC_COMPACT) { /* a scale rounded down clips the extremes */
+        if (format.scheme == FLC_SYMMETRIC) {
+            clipped = b->magnitude - (0.5 * (codes + 1.0) - 1.0) * b->smallest;
+        } else {
+            clipped = b->range - (codes - 0.5) * b->smallest;
+        }
+        error = fmax(error, clipped + drift);
+    }
+    return error;
+}
+
+double flc_format_error_bound(flc_format format, flc_type type, double low, double high,
+                              double block_max)
+{
+    const double limit = flci_type_limit(type);
+    const double excess = fmax(fmax(fabs(low), fabs(high)) - limit, 0.0);
+    struct group_bound b;
+    double error;
+    if (flc_type_bytes(type) == 0 || flc_format_check(format) != FLC_OK) {
+        return (double)NAN;
+    }
+    if (format.bits == 0) {
+        return rounding(type, fmax(fabs(low), fabs(high)));
+    }
+    low = fmax(fmin(low, limit), -limit);
+    high = fmax(fmin(high, limit), -limit);
+    b = stored_scales(format, low, high, limit, block_max);
+    error = code_error(format, &b);
+    if (b.magnitude > 0.25 * limit) { /* levels beyond the type's limit are not used */
+        error += b.largest;
+    }
+    return (error + excess + rounding(type, b.magnitude + error)) * (1.0 + 1e-6);
+}

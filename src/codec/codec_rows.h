@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Codec rows: implementations of the same bytes, and the one in use. A row codes blocks of any
+ * format but raw; the block functions below take raw too and are what collectives call.
+ */
+#ifndef FLCI_CODEC_CODEC_ROWS_H
+#define FLCI_CODEC_CODEC_ROWS_H
+
+#include <stdint.h>
+
+#include "codec/format.h"
+
+struct flci_codec_row {
+    const char *name; /* as FLC_CPU takes it */
+    const char *summary;
+    /* x [n] float32, n of 1 to FLC_BLOCK_ELEMS; writes all flci_block_bytes bytes of `wire`. */
+    void (*encode_block)(flc_format format, flc_type type, const float *x, uint32_t n,
+                         uint8_t *wire, flc_stats *stats);
+    /* y [n] float32, exact; CORRUPT for metadata that no encoder writes. Reads any bytes safely. */
+    flc_status (*decode_block)(flc_format format, flc_type type, const uint8_t *wire, uint32_t n,
+                               float *y);
+};
+
+/* Rows from slowest to fastest; NULL behind the last. */
+const struct flci_codec_row *flci_codec_row_at(size_t index);
+
+/* The fastest row this processor runs, or the one FLC_CPU names: INVALID_ARG if there is none. */
+flc_status flci_codec_row_choose(const struct flci_codec_row **row);
+
+extern const struct flci_codec_row flci_codec_ref;
+
+/* Elements of `type` to float32, exactly, and back: nearest even, any NaN to the canonical one. */
+void flci_load_elems(flc_type type, const void *src, uint32_t n, float *x);
+void flci_store_elems(flc_type type, const float *x, uint32_t n, void *dst);
+
+/*
+ * One block, raw or not, from and to float32. `type` is that of the elements the wire stands for:
+ * it sets the limit and the form of spikes and raw elements. The floating-point environment is
+ * the caller's business (base/fpenv.h).
+ */
+void flci_encode_block(const struct flci_codec_row *row, flc_format format, flc_type type,
+                       const float *x, uint32_t n, uint8_t *wire, flc_stats *stats);
+flc_status flci_decode_block(const struct flci_codec_row *row, flc_format format, flc_type type,
+                             const uint8_t *wire, uint32_t n, float *y);
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Formats: what is valid, and the size of everything. Their text is in format_text.c.
+ */
+#include "codec/format.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+size_t flc_type_bytes(flc_type type)
+{
+    return type == FLC_FLOAT32 ? 4 : type == FLC_FLOAT16 || type == FLC_BFLOAT16 ? 2 : 0;
+}
+
+const char *flc_type_name(flc_type type)
+{
+    switch (type) {
+    case FLC_FLOAT32:
+        return "fp32";
+    case FLC_FLOAT16:
+        return "fp16";
+    case FLC_BFLOAT16:
+        return "bf16";
+    default:
+        return "unknown";
+    }
+}
+
+flc_status flci_type_check(flc_type type)
+{
+    if (flc_type_bytes(type) == 0) {
+        return flci_fail(FLC_ERR_INVALID_ARG,
+                         "type is %d: allowed are FLC_FLOAT32, FLC_FLOAT16 and FLC_BFLOAT16",
+                         (int)type);
+    }
+    return FLC_OK;
+}
+
+flc_status flc_format_check(flc_format format)
+{
+    static const uint8_t zeros[sizeof format.reserved] = {0};
+    const unsigned group = format.group;
+    if (memcmp(format.reserved, zeros, sizeof zeros) != 0) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "format.reserved is not zero");
+    }
+    if (format.bits == 0) {
+        if (format.scheme != 0 || format.spikes != 0 || format.metadata != 0 || group != 0) {
+            return flci_fail(FLC_ERR_INVALID_ARG,
+                             "format.bits is 0 (raw), but another field is not 0");
+        }
+        return FLC_OK;
+    }
+    if (format.bits > 8) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "format.bits is %u: allowed are 0 (raw) to 8",
+                         format.bits);
+    }
+    if (group < 16 || group > 256 || (group & (group - 1)) != 0) {
+        return flci_fail(FLC_ERR_INVALID_ARG,
+                         "format.group is %u: allowed are 16, 32, 64, 128 and 256", group);
+    }
+    if (format.scheme > FLC_SYMMETRIC) {
+        return flci_fail(FLC_ERR_INVALID_ARG,
+                         "format.scheme is %u: allowed are FLC_ASYMMETRIC and FLC_SYMMETRIC",
+                         format.scheme);
+    }
+    if (format.metadata > FLC_COMPACT) {
+        return flci_fail(FLC_ERR_INVALID_ARG,
+                         "format.metadata is %u: allowed are FLC_WIDE and FLC_COMPACT",
+                         format.metadata);
+    }
+    if (format.spikes > 1) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "format.spikes is %u: allowed are 0 and 1",
+                         format.spikes);
+    }
+    return FLC_OK;
+}
+
+uint32_t flci_planes_bytes(uint32_t count, uint32_t bits)
+{
+    uint32_t bytes = 0;
+    for (uint32_t width = 8; width > 0; width /= 2) {
+        bytes += (bits & width) != 0 ? flci_plane_bytes(count, width) : 0;
+    }
+    return bytes;
+}
+
+struct flci_layout flci_layout_of(flc_format format, uint32_t elems)
+{
+    const uint32_t groups = (elems + format.group - 1u) / format.group;
+    const int is_compact = format.metadata == FLC_COMPACT;
+    const uint32_t scale_bytes =
+        (is_compact ? 1u : 2u) * (format.scheme == FLC_SYMMETRIC ? 1u : 2u);
+    struct flci_layout layout = {.elems = elems, .groups = groups};
+    layout.scales = is_compact ? FLCI_COMPACT_HEADER_BYTES : 0;
+    layout.spikes = layout.scales + flci_align16(groups * scale_bytes);
+    layout.positions = layout.spikes;
+    layout.planes = layout.spikes;
+    if (format.spikes) {
+        layout.positions += flci_align16(groups * 4);
+        layout.planes =
+            layout.positions +
+            flci_planes_bytes(2 * groups, is_compact ? flci_position_bits(format.group) : 8);
+    }
+    layout.bytes = layout.planes + flci_planes_bytes(elems, format.bits);
+    return layout;
+}
+
+uint32_t flci_block_bytes(flc_format format, flc_type type, uint32_t elems)
+{
+    if (elems == 0) {
+        return 0;
+    }
+    return format.bits == 0 ? elems * (uint32_t)flc_type_bytes(type)
+                            : flci_layout_of(format, elems).bytes;
+}
+
+flc_status flc_format_wire_bytes(flc_format format, flc_type type, size_t count, size_t *wire_bytes)
+{
+    const size_t blocks = count / FLC_BLOCK_ELEMS;
+    size_t bytes;
+    FLCI_TRY(flc_format_check(format));
+    FLCI_TRY(flci_type_check(type));
+    if (wire_bytes == NULL) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "wire_bytes is NULL");
+    }
+    if (__builtin_mul_overflow(blocks, flci_block_bytes(format, type, FLC_BLOCK_ELEMS), &bytes) ||
+        __builtin_add_overflow(bytes, flci_block_bytes(format, type, count % FLC_BLOCK_ELEMS),
+                               &bytes)) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "count is %zu: its encoded size overflows", count);
+    }
+    *wire_bytes = bytes;
+    return FLC_OK;
+}
