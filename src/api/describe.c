@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * What there is: the tables of the library, as `flashcomm info` prints them; and the version.
+ */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/param.h"
+#include "codec/codec_rows.h"
+#include "coll/algorithm.h"
+#include "flashcomm/flashcomm.h"
+#include "transport/shm/shm.h"
+
+const char *flc_version(void)
+{
+    return FLC_VERSION_STRING;
+}
+
+static void fill(flc_item *item, const char *name, const char *value, const char *summary)
+{
+    (void)snprintf(item->name, sizeof item->name, "%s", name);
+    (void)snprintf(item->value, sizeof item->value, "%s", value);
+    (void)snprintf(item->summary, sizeof item->summary, "%s", summary);
+}
+
+static flc_status describe_parameter(size_t index, flc_item *item)
+{
+    const enum flci_param_id id = (enum flci_param_id)index;
+    const struct flci_param *param = flci_param_at(id);
+    char value[sizeof item->value];
+    (void)snprintf(value, sizeof value, "%.40s (%s)", flci_param_text(id),
+                   flci_param_is_set(id) ? "environment" : "default");
+    fill(item, param->name, value, param->summary);
+    return FLC_OK;
+}
+
+flc_status flc_describe(flc_kind kind, size_t index, flc_item *item)
+{
+    const struct flci_codec_row *row = flci_codec_row_at(index);
+    const struct flci_algorithm *algorithm = flci_algorithm_at(index);
+    if (item == NULL) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "item is NULL");
+    }
+    if (kind == FLC_KIND_PARAMETER && index < FLCI_PARAM_COUNT) {
+        return describe_parameter(index, item);
+    }
+    if (kind == FLC_KIND_CODEC && row != NULL) {
+        fill(item, row->name, "", row->summary);
+    } else if (kind == FLC_KIND_TRANSPORT && index == 0) {
+        fill(item, flci_shm_ops.name, "", flci_shm_ops.summary);
+    } else if (kind == FLC_KIND_ALGORITHM && algorithm != NULL) {
+        fill(item, algorithm->name, "", algorithm->summary);
+    } else {
+        return FLC_ERR_INVALID_ARG; /* the end of a caller's loop, no error worth a sentence */
+    }
+    return FLC_OK;
+}

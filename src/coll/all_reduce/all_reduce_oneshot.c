@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * One-shot all-reduce: every rank sends all of its input to all, and sums all of it.
+ *
+ * One hop and one quantization, for (ranks - 1) times the bytes: for small messages. Every rank
+ * sums the same decoded bytes, its own included, in rank order; the sum is rounded once to the
+ * element type.
+ *
+ *   exchange   encode [piece] of send      -> all
+ *              sum the pieces of all ranks -> recv
+ */
+#include "base/error.h"
+#include "coll/algorithm.h"
+
+static flc_status run_piece(struct flci_call *call, struct flci_span span)
+{
+    const int me = call->transport->rank;
+    uint8_t *payload;
+    size_t wire_at = 0;
+    FLCI_TRY(flci_message_begin(call, FLCI_STAGE_EXCHANGE, FLCI_TO_ALL, &payload));
+    flci_call_encode(call, span, payload);
+    flci_message_post(call, FLCI_STAGE_EXCHANGE, FLCI_TO_ALL, payload, span.count);
+    call->wires[me] = payload; /* stays as it is: the next message uses the other slot */
+    FLCI_TRY(flci_message_receive_all(call, FLCI_STAGE_EXCHANGE, span.count));
+    for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
+        const size_t left = span.count - done;
+        const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
+        FLCI_TRY(flci_call_sum_block(call, wire_at, n, NULL));
+        flci_store_elems(call->type, call->sum, n, flci_call_recv_at(call, span.begin + done));
+        wire_at += flci_block_bytes(call->reduce, call->type, n);
+    }
+    flci_message_release_all(call);
+    return FLC_OK;
+}
+
+static flc_status run(struct flci_call *call)
+{
+    const struct flci_span all = {0, call->count};
+    const size_t elems = flci_message_elems(call);
+    const size_t pieces = flci_partition_pieces(call->count, elems);
+    for (size_t piece = 0; piece < pieces; piece++) {
+        FLCI_TRY(run_piece(call, flci_partition_piece(all, elems, piece)));
+    }
+    return FLC_OK;
+}
+
+const struct flci_algorithm flci_all_reduce_oneshot = {
+    .collective = FLCI_ALL_REDUCE,
+    .name = "oneshot",
+    .summary = "all_reduce: everyone sends all to all; one hop, for small messages",
+    .run = run,
+};
