@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * The command line of tp_llama, checked as far as it can be without reading a file.
+ */
+#ifndef TP_LLAMA_OPTIONS_H
+#define TP_LLAMA_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <flashcomm/flashcomm.h>
+
+#define EXIT_USAGE        2
+
+#define OPTION_PATH_BYTES 4096
+
+/* One item of --format. */
+struct format_option {
+    const char *text; /* as given */
+    flc_format reduce;
+    flc_format gather;
+    double wire_bits; /* an element, metadata included, mean of both steps */
+};
+
+struct options {
+    char model[OPTION_PATH_BYTES];
+    char tokenizer[OPTION_PATH_BYTES];
+    char text[OPTION_PATH_BYTES];
+    int ranks;
+    struct format_option *formats; /* [format_count] */
+    size_t format_count;
+    char *format_text; /* what the formats' texts point into */
+    const char *algorithm;
+    bool is_invariant;
+    size_t stories;
+    bool is_json;
+    const char *dump; /* NULL: measure perplexity */
+    size_t dump_tokens;
+};
+
+/* Fill `options`, to be given to options_free; on bad usage say so and exit with EXIT_USAGE. */
+void options_parse(int argc, char **argv, struct options *options);
+
+void options_free(struct options *options);
+
+#endif
