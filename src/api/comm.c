@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "coll/call.h"
@@ -81,7 +82,7 @@ static flc_comm *new_comm(const struct flci_settings *settings, const struct flc
     return comm;
 }
 
-static flc_status create_in_job(const char *name, int rank, int ranks,
+static flc_status create_in_job(const char *name, int rank, int ranks, const pid_t *pids,
                                 const struct flci_settings *settings, flc_comm **created)
 {
     const struct flci_join join = join_of(settings, rank, ranks);
@@ -96,7 +97,7 @@ static flc_status create_in_job(const char *name, int rank, int ranks,
         return FLC_ERR_NO_MEMORY;
     }
     if (ranks > 1) {
-        status = flci_shm_open(name, &join, slot_bytes, &comm->transport);
+        status = flci_shm_open(name, &join, pids, slot_bytes, &comm->transport);
     }
     if (status != FLC_OK) {
         free(comm);
@@ -138,21 +139,28 @@ flc_status flc_comm_create_job(const char *job, int rank, int ranks, const flc_c
     }
     FLCI_TRY(flci_settings_resolve(config, &settings));
     (void)snprintf(name, sizeof name, "job/%s", job); /* apart from the names made below */
-    return create_in_job(name, rank, ranks, &settings, comm);
+    return create_in_job(name, rank, ranks, NULL, &settings, comm);
 }
 
 /* ---- By the caller's allgather ---- */
 
-/* What tells whether two ranks can share memory through an abstract socket; and rank 0's nonce. */
+/* What ranks must know of each other to meet: whether they can, under which name, and whom to
+   watch until they have. */
 struct introduction {
     char boot_id[64];
-    uint64_t network_namespace;
-    uint64_t nonce;
+    uint64_t network_namespace, pid_namespace;
+    uint64_t nonce; /* rank 0's makes the name */
+    int64_t pid;
 };
 
-static void introduce(struct introduction *mine)
+static uint64_t namespace_of_this(const char *path)
 {
     struct stat namespace;
+    return stat(path, &namespace) == 0 ? namespace.st_ino : 0;
+}
+
+static flc_status introduce(struct introduction *mine)
+{
     FILE *boot = fopen("/proc/sys/kernel/random/boot_id", "re");
     memset(mine, 0, sizeof *mine);
     if (boot != NULL) {
@@ -161,23 +169,27 @@ static void introduce(struct introduction *mine)
         }
         (void)fclose(boot);
     }
-    if (stat("/proc/self/ns/net", &namespace) == 0) {
-        mine->network_namespace = namespace.st_ino;
+    mine->network_namespace = namespace_of_this("/proc/self/ns/net");
+    mine->pid_namespace = namespace_of_this("/proc/self/ns/pid");
+    mine->pid = getpid();
+    if (getrandom(&mine->nonce, sizeof mine->nonce, 0) != (ssize_t)sizeof mine->nonce) {
+        return flci_fail_errno(errno, "getrandom");
     }
+    return FLC_OK;
 }
 
-static flc_status meet(const flc_bootstrap *bootstrap, int rank, int ranks, uint64_t *nonce)
+/* pids[ranks] are valid here only if *has_pids. */
+static flc_status meet(const flc_bootstrap *bootstrap, int rank, int ranks, uint64_t *nonce,
+                       pid_t *pids, int *has_pids)
 {
     struct introduction mine, all[FLC_MAX_RANKS];
     int code;
-    introduce(&mine);
-    if (getrandom(&mine.nonce, sizeof mine.nonce, 0) != (ssize_t)sizeof mine.nonce) {
-        return flci_fail_errno(errno, "getrandom");
-    }
+    FLCI_TRY(introduce(&mine));
     code = bootstrap->allgather(bootstrap->context, &mine, all, sizeof mine);
     if (code != 0) {
-        return flci_fail(FLC_ERR_SYSTEM, "bootstrap.allgather returned %d on rank %d", code, rank);
+        return flci_fail(FLC_ERR_SYSTEM, "bootstrap->allgather returned %d on rank %d", code, rank);
     }
+    *has_pids = 1;
     for (int peer = 0; peer < ranks; peer++) {
         if (memcmp(mine.boot_id, all[peer].boot_id, sizeof mine.boot_id) != 0 ||
             mine.network_namespace != all[peer].network_namespace) {
@@ -186,6 +198,8 @@ static flc_status meet(const flc_bootstrap *bootstrap, int rank, int ranks, uint
                              "namespaces: no transport joins them yet",
                              rank, peer);
         }
+        *has_pids &= mine.pid_namespace == all[peer].pid_namespace;
+        pids[peer] = (pid_t)all[peer].pid;
     }
     *nonce = all[0].nonce;
     return FLC_OK;
@@ -195,7 +209,9 @@ flc_status flc_comm_create(const flc_bootstrap *bootstrap, int rank, int ranks,
                            const flc_comm_config *config, flc_comm **comm)
 {
     struct flci_settings settings;
+    pid_t pids[FLC_MAX_RANKS];
     uint64_t nonce = 0;
+    int has_pids = 0;
     char name[32];
     if (bootstrap == NULL || bootstrap->allgather == NULL) {
         return flci_fail(FLC_ERR_INVALID_ARG, "bootstrap%s is NULL",
@@ -206,9 +222,9 @@ flc_status flc_comm_create(const flc_bootstrap *bootstrap, int rank, int ranks,
         return flci_fail(FLC_ERR_INVALID_ARG, "comm is NULL");
     }
     FLCI_TRY(flci_settings_resolve(config, &settings));
-    FLCI_TRY(meet(bootstrap, rank, ranks, &nonce));
+    FLCI_TRY(meet(bootstrap, rank, ranks, &nonce, pids, &has_pids));
     (void)snprintf(name, sizeof name, "meet/%016llx", (unsigned long long)nonce);
-    return create_in_job(name, rank, ranks, &settings, comm);
+    return create_in_job(name, rank, ranks, has_pids ? pids : NULL, &settings, comm);
 }
 
 /* ---- In one process ---- */

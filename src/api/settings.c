@@ -11,11 +11,15 @@
 #include "base/param.h"
 #include "coll/algorithm.h"
 
-static flc_status check_algorithm(const char *name)
+static flc_status check_algorithm(const char *where, const char *name)
 {
     const struct flci_algorithm *algorithm;
     const char *reason;
-    return flci_policy_choose(FLCI_ALL_REDUCE, name, 0, &algorithm, &reason);
+    if (flci_policy_choose(FLCI_ALL_REDUCE, name, 0, &algorithm, &reason) != FLC_OK) {
+        return flci_fail(FLC_ERR_INVALID_ARG,
+                         "%s is '%s': allowed are auto and those of `flashcomm info`", where, name);
+    }
+    return FLC_OK;
 }
 
 flc_status flci_settings_for_call(const struct flci_settings *defaults,
@@ -40,7 +44,7 @@ flc_status flci_settings_for_call(const struct flci_settings *defaults,
         s.gather = config->gather;
         s.flags = config->flags;
         if (config->algorithm != NULL) {
-            FLCI_TRY(check_algorithm(config->algorithm));
+            FLCI_TRY(check_algorithm("algorithm", config->algorithm));
             (void)snprintf(s.algorithm, sizeof s.algorithm, "%s", config->algorithm);
         }
     }
@@ -56,7 +60,7 @@ flc_status flci_settings_resolve(const flc_comm_config *config, struct flci_sett
     FLCI_TRY(flci_param_int(FLCI_PARAM_TIMEOUT_MS, &s.timeout_ms));
     FLCI_TRY(flci_param_int(FLCI_PARAM_WORKSPACE_BYTES, &workspace_bytes));
     s.workspace_bytes = (size_t)workspace_bytes;
-    FLCI_TRY(check_algorithm(flci_param_text(FLCI_PARAM_ALGO)));
+    FLCI_TRY(check_algorithm("FLC_ALGO", flci_param_text(FLCI_PARAM_ALGO)));
     (void)snprintf(s.algorithm, sizeof s.algorithm, "%s", flci_param_text(FLCI_PARAM_ALGO));
     if (config != NULL) {
         const struct flci_param *timeout = flci_param_at(FLCI_PARAM_TIMEOUT_MS);

@@ -31,11 +31,11 @@ static flc_status fail(struct token token, const char *what)
                      token.text + token.at, what);
 }
 
-/* Digits of the token from `skip` on; -1 if there are none, others, or too many. */
+/* Digits of the token from `skip` on; -1 if there are none, others, a leading zero or too many. */
 static int number_in(struct token token, size_t skip)
 {
     int value = 0;
-    if (token.length <= skip || token.length > skip + 4) {
+    if (token.length <= skip || token.length > skip + 4 || token.text[token.at + skip] == '0') {
         return -1;
     }
     for (size_t i = skip; i < token.length; i++) {

@@ -29,7 +29,7 @@ const struct flci_algorithm *flci_algorithm_at(size_t index);
  *   wanted  its name, or "auto"
  *   reason  out: why, static storage
  *
- * INVALID_ARG: no algorithm of that name, for this collective.
+ * INVALID_ARG, without a sentence: no algorithm of that name, for this collective.
  */
 flc_status flci_policy_choose(enum flci_collective collective, const char *wanted, size_t count,
                               const struct flci_algorithm **algorithm, const char **reason);

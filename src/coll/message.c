@@ -160,7 +160,7 @@ flc_status flci_message_receive(struct flci_call *call, enum flci_stage stage, i
     const struct signature expected = signature_of(call, stage);
     struct header header;
     const uint8_t *slot;
-    char difference[280], reason[320];
+    char difference[320], reason[400];
     const flc_status status = transport->ops->receive(transport, from, &slot);
     if (status != FLC_OK) {
         return fail_call(call, stage, status, transport->fault.reason);

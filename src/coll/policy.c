@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "base/error.h"
 #include "coll/algorithm.h"
 
 /* Up to one block the two-step has a single owner, who sums for everyone: two hops where one
@@ -29,6 +28,5 @@ flc_status flci_policy_choose(enum flci_collective collective, const char *wante
             return FLC_OK;
         }
     }
-    return flci_fail(FLC_ERR_INVALID_ARG,
-                     "algorithm is '%s': allowed are auto and those of `flashcomm info`", wanted);
+    return FLC_ERR_INVALID_ARG; /* the caller knows where the name comes from */
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "transport/shm/shm_meet.h"
 #include "transport/shm/shm_segment.h"
 
 /* About 20 us of looking before sleeping, which costs as much; hardly any when ranks outnumber the
@@ -170,29 +171,34 @@ const struct flci_transport_ops flci_shm_ops = {
     .close = leave,
 };
 
-/* A rank's transport over a mapped segment; NULL when out of memory. */
-static struct flci_shm *attach(const struct flci_join *join, int rank, size_t slot_bytes,
-                               void *mapping)
+/* A rank's transport without a segment; NULL when out of memory. */
+static struct flci_shm *new_shm(const struct flci_join *join, int rank, size_t slot_bytes)
 {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct flci_shm *shm = calloc(1, sizeof *shm);
     if (shm == NULL) {
+        (void)flci_fail(FLC_ERR_NO_MEMORY, "no memory for a transport of %d ranks", join->ranks);
         return NULL;
     }
     shm->base = (struct flci_transport){
         .ops = &flci_shm_ops, .rank = rank, .ranks = join->ranks, .slot_bytes = slot_bytes};
-    shm->segment = mapping;
-    shm->segment_bytes = flci_shm_segment_bytes(join->ranks, slot_bytes);
-    shm->pairs = (struct flci_shm_pair *)(void *)((uint8_t *)mapping + header_bytes(join->ranks));
-    shm->slots = (uint8_t *)mapping + slots_offset(join->ranks);
     shm->timeout_us = join->timeout_ms * 1000;
     shm->spins = join->ranks <= processors ? SPINS_ALONE : SPINS_CROWDED;
     for (int peer = 0; peer < FLC_MAX_RANKS; peer++) {
         shm->pidfds[peer] = -1;
     }
-    atomic_store(&shm->segment->rank[rank].pid, getpid());
-    atomic_fetch_add(&shm->segment->references, 1);
     return shm;
+}
+
+static void attach(struct flci_shm *shm, void *mapping)
+{
+    const int ranks = shm->base.ranks;
+    shm->segment = mapping;
+    shm->segment_bytes = flci_shm_segment_bytes(ranks, shm->base.slot_bytes);
+    shm->pairs = (struct flci_shm_pair *)(void *)((uint8_t *)mapping + header_bytes(ranks));
+    shm->slots = (uint8_t *)mapping + slots_offset(ranks);
+    atomic_store(&shm->segment->rank[shm->base.rank].pid, getpid());
+    atomic_fetch_add(&shm->segment->references, 1);
 }
 
 static flc_status map_segment(int fd, size_t bytes, void **mapping)
@@ -209,23 +215,26 @@ static flc_status map_segment(int fd, size_t bytes, void **mapping)
 flc_status flci_shm_open_local(const struct flci_join *join, size_t slot_bytes,
                                struct flci_transport **transports)
 {
-    const size_t bytes = flci_shm_segment_bytes(join->ranks, slot_bytes);
-    void *mapping;
-    FLCI_TRY(map_segment(-1, bytes, &mapping));
-    for (int rank = 0; rank < join->ranks; rank++) {
-        struct flci_shm *shm = attach(join, rank, slot_bytes, mapping);
-        if (shm == NULL) {
-            while (--rank > 0) {
-                free(transports[rank]);
-            }
-            (void)munmap(mapping, bytes);
-            return flci_fail(FLC_ERR_NO_MEMORY, "no memory for a transport of %d ranks",
-                             join->ranks);
-        }
-        shm->is_local = 1;
-        transports[rank] = &shm->base;
+    struct flci_shm *made[FLC_MAX_RANKS] = {NULL};
+    void *mapping = NULL;
+    flc_status status = FLC_OK;
+    for (int rank = 0; rank < join->ranks && status == FLC_OK; rank++) {
+        made[rank] = new_shm(join, rank, slot_bytes);
+        status = made[rank] == NULL ? FLC_ERR_NO_MEMORY : FLC_OK;
     }
-    return FLC_OK;
+    if (status == FLC_OK) {
+        status = map_segment(-1, flci_shm_segment_bytes(join->ranks, slot_bytes), &mapping);
+    }
+    for (int rank = 0; rank < join->ranks; rank++) {
+        if (status != FLC_OK) {
+            free(made[rank]);
+            continue;
+        }
+        attach(made[rank], mapping);
+        made[rank]->is_local = 1;
+        transports[rank] = &made[rank]->base;
+    }
+    return status;
 }
 
 /* A sealed memfd of the segment's size: no peer can shrink it under another's feet. */
@@ -245,43 +254,71 @@ static flc_status make_segment(size_t bytes, int *fd)
     return FLC_OK;
 }
 
-flc_status flci_shm_open(const char *name, const struct flci_join *join, size_t slot_bytes,
-                         struct flci_transport **transport)
+/* Rank 0 maps, then lets the others in. */
+static flc_status open_as_host(const char *name, const struct flci_join *join, const pid_t *pids,
+                               size_t bytes, void **mapping, int *pidfds)
 {
-    const size_t bytes = flci_shm_segment_bytes(join->ranks, slot_bytes);
-    struct flci_shm *shm = NULL;
-    void *mapping = NULL;
-    int pidfds[FLC_MAX_RANKS];
+    void *mapped = NULL;
     int fd = -1;
     flc_status status;
-    if (join->rank == 0) {
-        FLCI_TRY(make_segment(bytes, &fd));
-    }
-    status = flci_shm_meet(name, join, &fd, pidfds);
-    if (status != FLC_OK) {
-        goto no_peers;
-    }
-    FLCI_TRY_GOTO(status, map_segment(fd, bytes, &mapping), no_mapping);
-    shm = attach(join, join->rank, slot_bytes, mapping);
-    if (shm == NULL) {
-        status = flci_fail(FLC_ERR_NO_MEMORY, "no memory for a transport");
-        goto no_transport;
-    }
-    for (int rank = 0; rank < join->ranks; rank++) {
-        shm->pidfds[rank] = pidfds[rank];
+    FLCI_TRY(make_segment(bytes, &fd));
+    status = map_segment(fd, bytes, &mapped);
+    if (status == FLC_OK) {
+        status = flci_shm_host(name, join, pids, fd, pidfds);
+        if (status != FLC_OK) {
+            (void)munmap(mapped, bytes);
+        }
     }
     (void)close(fd);
-    *transport = &shm->base;
-    return FLC_OK;
-no_transport:
-    (void)munmap(mapping, bytes);
-no_mapping:
+    if (status == FLC_OK) {
+        *mapping = mapped;
+    }
+    return status;
+}
+
+static flc_status open_as_guest(const char *name, const struct flci_join *join, const pid_t *pids,
+                                size_t bytes, void **mapping, int *pidfds)
+{
+    struct flci_shm_visit visit;
+    void *mapped = NULL;
+    flc_status status;
+    FLCI_TRY(flci_shm_visit(name, join, pids, &visit, pidfds));
+    status = map_segment(visit.segment, bytes, &mapped);
+    if (status == FLC_OK) {
+        status = flci_shm_confirm(&visit);
+        if (status != FLC_OK) {
+            (void)munmap(mapped, bytes);
+        }
+    }
+    (void)close(visit.segment);
+    (void)close(visit.socket);
+    if (status == FLC_OK) {
+        *mapping = mapped;
+        return FLC_OK;
+    }
     for (int rank = 0; rank < join->ranks; rank++) {
         (void)close(pidfds[rank]);
     }
-no_peers:
-    if (fd >= 0) {
-        (void)close(fd);
-    }
     return status;
+}
+
+flc_status flci_shm_open(const char *name, const struct flci_join *join, const pid_t *pids,
+                         size_t slot_bytes, struct flci_transport **transport)
+{
+    const size_t bytes = flci_shm_segment_bytes(join->ranks, slot_bytes);
+    struct flci_shm *shm = new_shm(join, join->rank, slot_bytes);
+    void *mapping = NULL;
+    flc_status status;
+    if (shm == NULL) {
+        return FLC_ERR_NO_MEMORY;
+    }
+    status = (join->rank == 0 ? open_as_host : open_as_guest)(name, join, pids, bytes, &mapping,
+                                                              shm->pidfds);
+    if (status != FLC_OK) {
+        free(shm);
+        return status;
+    }
+    attach(shm, mapping);
+    *transport = &shm->base;
+    return FLC_OK;
 }

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
  * The shared segment, and the parts of the shm transport that work on it: shm.c moves messages,
- * shm_wait.c waits, shm_join.c lets processes meet.
+ * shm_wait.c waits. Processes get hold of it in shm_meet.h.
  *
  *   +---------+------------------+--------------------------+------------------------------------+
  *   | segment | rank[ranks]      | pair[ranks][ranks]       | slots [ranks][ranks][2]            |
@@ -89,11 +89,5 @@ void flci_shm_record(struct flci_shm *shm, flc_status status, int culprit);
 
 /* The communicator's failure if there is one, told in base.fault; else OK. */
 flc_status flci_shm_failure(struct flci_shm *shm);
-
-/*
- * Let the processes of a job meet: rank 0 hands `fd` (its memfd, -1 on the others) to everyone,
- * with a pidfd of each rank. *fd and pidfds[ranks] belong to the caller on success.
- */
-flc_status flci_shm_meet(const char *name, const struct flci_join *join, int *fd, int *pidfds);
 
 #endif

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Option values that subcommands share: see arguments.h.
+ */
+#include "arguments.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flashcomm/flashcomm.h"
+
+/* The library's sentences name the text and the character. */
+static int parse_item(enum format_pairs pairs, struct format_item *item, struct failure *failure)
+{
+    if (pairs == PAIRS_REFUSED && strchr(item->text, '/') != NULL) {
+        return failure_set(failure, "format '%s': a pair is not allowed here, only one format",
+                           item->text);
+    }
+    if (flc_format_parse_pair(item->text, &item->reduce, &item->gather) != FLC_OK) {
+        return failure_set(failure, "%s", flc_last_error(NULL));
+    }
+    return 0;
+}
+
+int format_list_parse(const char *text, enum format_pairs pairs, struct format_list *list,
+                      struct failure *failure)
+{
+    size_t count = 1;
+    for (const char *c = text; *c != '\0'; c++) {
+        count += *c == ',' ? 1 : 0;
+    }
+    struct format_list made = {count, calloc(count, sizeof *made.items), strdup(text)};
+    if (made.items == NULL || made.storage == NULL) {
+        format_list_free(&made);
+        return failure_set(failure, "out of memory");
+    }
+    int result = 0;
+    char *rest = made.storage;
+    struct format_item *item = made.items;
+    while (rest != NULL && result == 0) {
+        item->text = strsep(&rest, ",");
+        result = parse_item(pairs, item++, failure);
+    }
+    if (result == 0) {
+        *list = made;
+    } else {
+        format_list_free(&made);
+    }
+    return result;
+}
+
+void format_list_free(struct format_list *list)
+{
+    free(list->items);
+    free(list->storage);
+    *list = (struct format_list){.count = 0};
+}
+
+int format_list_width(const struct format_list *list)
+{
+    size_t width = strlen("format");
+    for (size_t i = 0; i < list->count; i++) {
+        const size_t length = strlen(list->items[i].text);
+        width = length > width ? length : width;
+    }
+    return (int)width;
+}
+
+int64_t argument_number(const struct argp_state *state, const char *option, const char *text,
+                        int64_t min, int64_t max)
+{
+    char *end;
+    errno = 0;
+    const long long number = strtoll(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || number < min || number > max) {
+        argp_error(state, "%s %s: allowed are whole numbers from %" PRId64 " to %" PRId64, option,
+                   text, min, max);
+    }
+    return number;
+}
+
+flc_type argument_type(const struct argp_state *state, const char *text)
+{
+    for (int type = 0; flc_type_bytes((flc_type)type) != 0; type++) {
+        if (strcmp(text, flc_type_name((flc_type)type)) == 0) {
+            return (flc_type)type;
+        }
+    }
+    argp_error(state, "--dtype %s: allowed are fp32, fp16 and bf16", text);
+    return FLC_FLOAT32;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Error and bound of a reduction. The bound adds up, for each element, what the contributions may
+ * be off, what float32 summation may be off, and what the encoding of the sum may be off, given
+ * the range its group can have after the first two. It treats the owner's exact contribution as
+ * quantized too: a little wide, and independent of who owns what.
+ *
+ * Works on one block at a time: groups never cross blocks.
+ */
+#include "reduce_check.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "elem_convert.h"
+
+/* One block of a reduction. */
+struct block {
+    double exact[FLC_BLOCK_ELEMS]; /* sum of the inputs */
+    double sizes[FLC_BLOCK_ELEMS]; /* sum of their magnitudes */
+    double off[FLC_BLOCK_ELEMS];   /* bound so far */
+    double values[FLC_BLOCK_ELEMS];
+    double low[FLC_BLOCK_ELEMS], high[FLC_BLOCK_ELEMS];
+    unsigned char is_nan[FLC_BLOCK_ELEMS]; /* the result must be NaN, or is not judged */
+};
+
+static size_t group_end(flc_format format, size_t first, size_t count)
+{
+    const size_t elems = format.bits == 0 ? 1 : format.group;
+    return count - first < elems ? count : first + elems;
+}
+
+/* Smallest of low and largest of high in [first, end), the `skipped` most extreme left out. */
+static void range_of(const double *low, const double *high, size_t first, size_t end, int skipped,
+                     double *range_low, double *range_high)
+{
+    double lowest[2] = {INFINITY, INFINITY}, highest[2] = {-INFINITY, -INFINITY};
+    for (size_t i = first; i < end; i++) {
+        const double l = low[i], h = high[i];
+        lowest[1] = fmin(lowest[1], fmax(l, lowest[0]));
+        lowest[0] = fmin(l, lowest[0]);
+        highest[1] = fmax(highest[1], fmin(h, highest[0]));
+        highest[0] = fmax(h, highest[0]);
+    }
+    *range_low = lowest[skipped];
+    *range_high = highest[skipped];
+    if (end - first <= (size_t)(2 * skipped)) { /* nothing remains, or one of two equal spikes */
+        *range_low = fmin(lowest[0], 0.0);
+        *range_high = fmax(highest[0], 0.0);
+    }
+}
+
+/* What encoding values that lie in [low, high] may be off: into off[], added. */
+static void add_bounds(struct block *b, flc_format format, flc_type type, const double *low,
+                       const double *high, size_t count)
+{
+    double block_max = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        block_max = fmax(block_max, fmax(fabs(low[i]), fabs(high[i])));
+    }
+    for (size_t first = 0; first < count; first = group_end(format, first, count)) {
+        const size_t end = group_end(format, first, count);
+        double range_low, range_high, bound;
+        range_of(low, high, first, end, format.spikes, &range_low, &range_high);
+        bound = flc_format_error_bound(format, type, range_low, range_high, block_max);
+        for (size_t i = first; i < end; i++) {
+            const double magnitude = fmax(fabs(low[i]), fabs(high[i]));
+            b->off[i] +=
+                format.spikes ? fmax(bound, flc_format_spike_bound(type, magnitude)) : bound;
+        }
+    }
+}
+
+/* Mark the groups of `format` in which some element is marked. */
+static void spread_nan(struct block *b, flc_format format, size_t count)
+{
+    for (size_t first = 0; first < count; first = group_end(format, first, count)) {
+        const size_t end = group_end(format, first, count);
+        if (memchr(b->is_nan + first, 1, end - first) != NULL) {
+            memset(b->is_nan + first, 1, end - first);
+        }
+    }
+}
+
+static void add_contribution(struct block *b, flc_format format, flc_type type, const void *input,
+                             size_t at, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double x = elem_value(type, input, at + i);
+        b->values[i] = isfinite(x) ? x : 0.0;
+        b->is_nan[i] = b->is_nan[i] || !isfinite(x);
+        b->exact[i] += b->values[i];
+        b->sizes[i] += fabs(b->values[i]);
+    }
+    spread_nan(b, format, count);
+    add_bounds(b, format, type, b->values, b->values, count);
+}
+
+static void finish_bounds(struct block *b, const flc_coll_config *config, flc_type type, int ranks,
+                          flc_op op, int is_oneshot, size_t count)
+{
+    const flc_format raw = {0};
+    for (size_t i = 0; i < count; i++) {
+        const double divisor = op == FLC_AVG ? ranks : 1.0;
+        /* Each addition, and the division, rounds once. */
+        b->off[i] += (ranks + 1) * 0x1p-24 * (b->sizes[i] + b->off[i]);
+        b->exact[i] /= divisor;
+        b->off[i] = b->off[i] / divisor + 0x1p-149;
+        b->low[i] = b->exact[i] - b->off[i];
+        b->high[i] = b->exact[i] + b->off[i];
+        if (fabs(b->exact[i] * divisor) + b->off[i] * divisor > (double)FLT_MAX) {
+            b->is_nan[i] = 1; /* the float32 sum may have overflowed */
+        }
+    }
+    spread_nan(b, is_oneshot ? raw : config->gather, count);
+    add_bounds(b, is_oneshot ? raw : config->gather, type, b->low, b->high, count);
+}
+
+int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_type type, flc_op op,
+                     const flc_coll_config *config, const char *algorithm, const void *result,
+                     struct flc_reduce_check *check)
+{
+    const int is_oneshot = strcmp(algorithm, "oneshot") == 0;
+    struct flc_reduce_check c = {0};
+    double signal = 0.0, noise = 0.0;
+    struct block *b = malloc(sizeof *b);
+    if (b == NULL) {
+        return -1;
+    }
+    for (size_t at = 0; at < count; at += FLC_BLOCK_ELEMS) {
+        const size_t n = count - at < FLC_BLOCK_ELEMS ? count - at : FLC_BLOCK_ELEMS;
+        memset(b, 0, sizeof *b);
+        for (int rank = 0; rank < ranks; rank++) {
+            add_contribution(b, config->reduce, type, inputs[rank], at, n);
+        }
+        finish_bounds(b, config, type, ranks, op, is_oneshot, n);
+        for (size_t i = 0; i < n; i++) {
+            const double y = elem_value(type, result, at + i), error = fabs(y - b->exact[i]);
+            if (b->is_nan[i]) {
+                continue;
+            }
+            c.out_of_bound += !(error <= b->off[i]);
+            if (isfinite(y)) {
+                c.max_abs_error = fmax(c.max_abs_error, error);
+                signal += b->exact[i] * b->exact[i];
+                noise += error * error;
+            }
+        }
+    }
+    free(b);
+    c.sqnr_db = noise > 0.0 ? 10.0 * log10(signal / noise) : INFINITY;
+    *check = c;
+    return 0;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Judges the result of a reduction: its error against the exact float64 result, and whether every
+ * element lies within the documented bound (docs/numerics.md, "Reductions").
+ */
+#ifndef FLASHCOMM_TOOL_REDUCE_CHECK_H
+#define FLASHCOMM_TOOL_REDUCE_CHECK_H
+
+#include <stddef.h>
+
+#include "flashcomm/flashcomm.h"
+
+struct flc_reduce_check {
+    double sqnr_db; /* over elements whose exact and computed values are finite; inf if all equal */
+    double max_abs_error;
+    size_t out_of_bound; /* elements; a NaN counts where no input of its group asks for one */
+};
+
+/*
+ *   inputs     [ranks] arrays of [count] elements of `type`
+ *   algorithm  that ran, as flc_call_info names it
+ *   result     [count] elements of `type`, of any rank
+ *
+ * 0, or -1 when out of memory.
+ */
+int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_type type, flc_op op,
+                     const flc_coll_config *config, const char *algorithm, const void *result,
+                     struct flc_reduce_check *check);
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * What one rank of `flashcomm run` does, and the memory it reports to: see run_ranks.h.
+ */
+#include "run_ranks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* Results start at cache lines, so that ranks do not share one. */
+#define RESULT_ALIGN 64
+
+int rank_area_create(const struct rank_job *job, struct rank_area *area, struct failure *failure)
+{
+    const size_t ranks = (size_t)job->ranks;
+    const size_t head_bytes = sizeof(struct rank_meeting) + ranks * sizeof(struct rank_report);
+    const size_t results_at = (head_bytes + RESULT_ALIGN - 1) / RESULT_ALIGN * RESULT_ALIGN;
+    size_t stride = 0;
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(job->count, flc_type_bytes(job->type), &stride) ||
+        __builtin_add_overflow(stride, RESULT_ALIGN - 1, &stride) ||
+        __builtin_mul_overflow(stride / RESULT_ALIGN * RESULT_ALIGN, ranks, &bytes) ||
+        __builtin_add_overflow(bytes, results_at, &bytes)) {
+        return failure_set(failure, "%d results of %zu elements are larger than memory", job->ranks,
+                           job->count);
+    }
+    char *const memory =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return failure_set(failure, "memory for %d results (%zu bytes): %s", job->ranks, bytes,
+                           strerror(errno));
+    }
+    area->meeting = (struct rank_meeting *)(void *)memory;
+    area->reports = (struct rank_report *)(void *)(area->meeting + 1);
+    area->results = memory + results_at;
+    area->stride = stride / RESULT_ALIGN * RESULT_ALIGN;
+    area->area_bytes = bytes;
+    return 0;
+}
+
+void rank_area_destroy(struct rank_area *area)
+{
+    (void)munmap(area->meeting, area->area_bytes);
+    *area = (struct rank_area){.meeting = NULL};
+}
+
+void *rank_area_result(const struct rank_area *area, int rank)
+{
+    return area->results + (size_t)rank * area->stride;
+}
+
+void rank_report_error(struct rank_report *report, const char *text)
+{
+    (void)snprintf(report->error, sizeof report->error, "%s", text);
+}
+
+void rank_print_error(int rank, const char *text)
+{
+    (void)fprintf(stderr, "flashcomm run: rank %d: %s\n", rank, text);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    const double a = *(const double *)left;
+    const double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof values[0], compare_doubles);
+    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
+}
+
+/* One warm-up, then the timed calls; [iters] times. */
+static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const void *send,
+                             void *recv, double *times_us)
+{
+    for (int i = -1; i < job->iters; i++) {
+        const int64_t start_ns = now_ns();
+        const flc_status status =
+            flc_all_reduce(comm, send, recv, job->count, job->type, job->op, &job->config);
+        if (status != FLC_OK) {
+            return status;
+        }
+        if (i >= 0) {
+            times_us[i] = 1e-3 * (double)(now_ns() - start_ns);
+        }
+    }
+    return FLC_OK;
+}
+
+void rank_run(const struct rank_job *job, flc_comm *comm, struct rank_area *area)
+{
+    const int rank = flc_comm_rank(comm);
+    struct rank_report *const report = &area->reports[rank];
+    double *const times_us = calloc((size_t)job->iters, sizeof *times_us);
+    flc_call_info info;
+    if (times_us == NULL) {
+        rank_report_error(report, "out of memory");
+        flc_comm_abort(comm); /* the others would wait for this rank's calls */
+        return;
+    }
+    if (call_timed(job, comm, job->inputs[rank], rank_area_result(area, rank), times_us) !=
+            FLC_OK ||
+        flc_comm_last_call(comm, &info) != FLC_OK) {
+        rank_report_error(report, flc_last_error(comm));
+    } else {
+        (void)snprintf(report->transport, sizeof report->transport, "%s", info.transport);
+        (void)snprintf(report->algorithm, sizeof report->algorithm, "%s", info.algorithm);
+        report->sent_bytes = info.sent_bytes;
+        report->median_us = median(times_us, job->iters);
+        report->done = true;
+    }
+    free(times_us);
+}
