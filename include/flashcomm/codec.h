@@ -131,9 +131,8 @@ FLC_API double flc_format_spike_bound(flc_type type, double x);
 
 /* Counters that encoding adds to; start from all zero. */
 typedef struct flc_stats {
-    uint64_t groups; /* groups encoded */
-    uint64_t
-        nonfinite_groups; /* of these, groups with a NaN or an infinity: all NaN when decoded */
+    uint64_t groups;           /* encoded */
+    uint64_t nonfinite_groups; /* of these, with a NaN or an infinity: all NaN when decoded */
 } flc_stats;
 
 /*

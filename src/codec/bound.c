@@ -16,7 +16,7 @@ static double rounding(flc_type type, double magnitude)
     case FLC_FLOAT16:
         return magnitude * 0x1p-11 + 0x1p-25;
     case FLC_BFLOAT16:
-        return magnitude * 0x1p-9 + 0x1p-134;
+        return magnitude * 0x1p-8 + 0x1p-134;
     default:
         return 0.0;
     }
@@ -69,7 +69,10 @@ static struct group_bound stored_scales(flc_format format, double low, double hi
     b.target = target_of(format, b.range, b.magnitude);
     if (format.metadata == FLC_WIDE) {
         b.smallest = b.target;
-        b.largest = b.target * (1.0 + 0x1p-7);
+        /* Up to the next bf16, and where the encoder takes one more, that was within 2^-8. */
+        const int may_step =
+            format.scheme == FLC_ASYMMETRIC && format.bits > 1 && format.bits <= FLCI_NARROW_BITS;
+        b.largest = b.target * (1.0 + (may_step ? 0x1.9p-7 : 0x1p-7));
         return b;
     }
     /* An eighth of an octave up, or half of one either way; the table's entries are bf16. */
@@ -86,14 +89,27 @@ static struct group_bound stored_scales(flc_format format, double low, double hi
     return b;
 }
 
+/*
+ * |s r - 1|, how far the product of a stored scale and its rounded reciprocal is from 1: the code
+ * is nearest to x r, not to x / s, so that x may be off by |x| times this, beyond half a step.
+ */
+static double reciprocal_error(flc_format format, double magnitude)
+{
+    if (format.bits > FLCI_NARROW_BITS) {
+        return 0x1p-24;
+    }
+    if (magnitude > 0x1p124) { /* the reciprocal of a scale above 2^126 is a subnormal bf16 */
+        return 0x1p-6;
+    }
+    /* The largest over the 128 fractions of a bf16 (255/128), over the 8 of a compact scale. */
+    return format.metadata == FLC_WIDE ? 0x1.fcp-9 : 0x1.9cp-9;
+}
+
 /* Error of the code alone, before the result is rounded to its type. */
 static double code_error(flc_format format, const struct group_bound *b)
 {
     const double codes = (1 << format.bits) - 1;
-    /* The reciprocal's rounding moves the borders between codes. */
-    const double drift = b->magnitude * (format.bits > FLCI_NARROW_BITS ? 0x1p-23
-                                         : b->magnitude > 0x1p124       ? 0x1p-6
-                                                                        : 0x1.02p-9);
+    const double drift = b->magnitude * reciprocal_error(format, b->magnitude);
     double error = 0.5 * b->largest + drift, clipped;
     if (format.bits == 1) {
         const double reach = format.scheme == FLC_SYMMETRIC

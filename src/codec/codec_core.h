@@ -176,14 +176,14 @@ FLCI_HD struct flci_range flci_range_of(const float *x, int n, int spikes)
 
 /* ---- Scale ---- */
 
-/* Half a range times this is the scale, 2 (1 + m) / (2^bits - 1): the range is a little less than
-   2^bits - 1 steps, so that the rounding of scale and reciprocal pushes no code over the top; m is
-   0.0021 up to 4 bits (a bf16 reciprocal is off by up to 2^-9), 0.00025 above. One bit: a quarter
-   of the range, since its two levels are the middles of two halves. */
+/* Half a range times this is the scale: 2 / (2^bits - 1), above 4 bits with a margin of 0.00025
+   that the rounding of the reciprocal needs to push no code over the top; up to 4 bits
+   flci_scale_to_wide sees to that. One bit: a quarter of the range, since its two levels are the
+   middles of two halves. */
 FLCI_HD float flci_range_factor(int bits)
 {
-    const float factors[9] = {0.0f,           0.5f,           0x1.560cd6p-1f,
-                              0x1.252f92p-2f, 0x1.11a3dep-3f, 0x1.0852fap-4f,
+    const float factors[9] = {0.0f,           0.5f,           0x1.555556p-1f,
+                              0x1.24924ap-2f, 0x1.111112p-3f, 0x1.0852fap-4f,
                               0x1.0420e6p-5f, 0x1.02148cp-6f, 0x1.011174p-7f};
     return factors[bits];
 }
@@ -213,12 +213,33 @@ FLCI_HD float flci_scale_target(flc_format format, flc_type type, struct flci_ra
     return scale < FLCI_SCALE_MIN ? FLCI_SCALE_MIN : scale;
 }
 
-/* Wide: the bf16 at or above, but no more than the type's limit: level 1 must stay usable. */
-FLCI_HD uint16_t flci_scale_to_wide(float target, flc_type type)
+/* What x is multiplied with to get its code. */
+FLCI_HD float flci_reciprocal(uint16_t scale, int bits)
+{
+    const float inverse = 1.0f / flci_from_bf16(scale);
+    return bits > FLCI_NARROW_BITS ? inverse : flci_from_bf16(flci_to_bf16(inverse));
+}
+
+/*
+ * Wide: the bf16 at or above, but no more than the type's limit: level 1 must stay usable. A bf16
+ * reciprocal may be too large, by up to 1 / 258: where that would push the top of the range past
+ * the top code, the next bf16 is taken, whose reciprocal is small enough. So no element needs a
+ * clamp, and few groups pay for it.
+ */
+FLCI_HD uint16_t flci_scale_to_wide(float target, flc_format format, flc_type type,
+                                    struct flci_range range)
 {
     const uint32_t most = flci_bits_of(flci_type_limit(type)) >> 16;
     const uint32_t above = (flci_bits_of(target) + 0xffffu) >> 16;
-    return (uint16_t)(above < most ? above : most);
+    const uint16_t scale = (uint16_t)(above < most ? above : most);
+    const float half = 0.5f * range.high - 0.5f * range.low;
+    const float top = 0.5f * (float)((1 << format.bits) - 1);
+    if (format.scheme == FLC_SYMMETRIC || format.bits == 1 || format.bits > FLCI_NARROW_BITS) {
+        return scale;
+    }
+    /* 1 + 2^-20 covers the roundings of this test. */
+    return half * flci_reciprocal(scale, format.bits) * 0x1.00001p0f < top ? scale
+                                                                           : (uint16_t)(scale + 1);
 }
 
 /* Fraction bits, as bf16, of 2^(k/8). */
@@ -307,10 +328,7 @@ FLCI_HD struct flci_quantizer flci_quantizer_of(flc_format format, flc_type type
     float levels;
     q.bits = format.bits;
     q.scale = flci_from_bf16(scale_bits);
-    q.inverse = 1.0f / q.scale;
-    if (q.bits <= FLCI_NARROW_BITS) {
-        q.inverse = flci_from_bf16(flci_to_bf16(q.inverse));
-    }
+    q.inverse = flci_reciprocal(scale_bits, q.bits);
     /* Levels beyond the type's limit must not be used; it matters only near that limit. */
     levels = flci_type_limit(type) / q.scale;
     levels = levels > 65536.0f ? 65536.0f : (float)(int)levels;
@@ -328,6 +346,10 @@ FLCI_HD struct flci_quantizer flci_quantizer_of(flc_format format, flc_type type
         q.zero = -(1 << (q.bits - 1));
     } else {
         q.zero = (int)flci_clamp(flci_nearest(range.low, q.inverse, 0), -levels, levels);
+        /* A scale that was rounded down may leave the range one level too many: 0 stays one. */
+        if (range.high >= 0.0f && q.zero < -q.max_code) {
+            q.zero = -q.max_code;
+        }
     }
     if (-(int)levels - q.zero > q.min_code) {
         q.min_code = -(int)levels - q.zero;

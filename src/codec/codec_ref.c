@@ -163,7 +163,7 @@ static void encode_block(flc_format format, flc_type type, const float *x, uint3
             stored = flci_scale_to_compact(targets[g], type, base_exponent, format.bits);
             scale = flci_scale_from_compact((uint8_t)stored, base_exponent);
         } else {
-            scale = flci_scale_to_wide(targets[g], type);
+            scale = flci_scale_to_wide(targets[g], format, type, ranges[g]);
             stored = scale;
         }
         quantizer = flci_quantizer_of(format, type, scale, ranges[g]);
