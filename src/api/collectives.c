@@ -70,6 +70,9 @@ static flc_status reduce(flc_comm *comm, struct flci_call *call, const flc_coll_
     FLCI_TRY(flci_settings_for_call(&comm->settings, config, &settings));
     FLCI_TRY(flci_policy_choose(call->collective, settings.algorithm, call->count, &call->algorithm,
                                 &reason));
+    if (comm->ranks == 1 && atomic_load(&comm->is_aborted)) {
+        comm->failed = FLC_ERR_ABORTED;
+    }
     if (comm->failed != FLC_OK) {
         return flci_fail(comm->failed, "this communicator failed earlier (%s): destroy it",
                          flc_strerror(comm->failed));

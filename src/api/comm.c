@@ -131,15 +131,13 @@ flc_status flc_comm_create_job(const char *job, int rank, int ranks, const flc_c
                                flc_comm **comm)
 {
     struct flci_settings settings;
-    char name[JOB_NAME_MAX + 8];
     FLCI_TRY(check_job(job));
     FLCI_TRY(check_rank(rank, ranks));
     if (comm == NULL) {
         return flci_fail(FLC_ERR_INVALID_ARG, "comm is NULL");
     }
     FLCI_TRY(flci_settings_resolve(config, &settings));
-    (void)snprintf(name, sizeof name, "job/%s", job); /* apart from the names made below */
-    return create_in_job(name, rank, ranks, NULL, &settings, comm);
+    return create_in_job(job, rank, ranks, NULL, &settings, comm);
 }
 
 /* ---- By the caller's allgather ---- */
@@ -223,6 +221,7 @@ flc_status flc_comm_create(const flc_bootstrap *bootstrap, int rank, int ranks,
     }
     FLCI_TRY(flci_settings_resolve(config, &settings));
     FLCI_TRY(meet(bootstrap, rank, ranks, &nonce, pids, &has_pids));
+    /* No job's name: those have no slash. */
     (void)snprintf(name, sizeof name, "meet/%016llx", (unsigned long long)nonce);
     return create_in_job(name, rank, ranks, has_pids ? pids : NULL, &settings, comm);
 }
@@ -280,7 +279,11 @@ void flc_comm_destroy(flc_comm *comm)
 
 void flc_comm_abort(flc_comm *comm)
 {
-    if (comm != NULL && comm->transport != NULL) {
+    if (comm == NULL) {
+        return;
+    }
+    atomic_store(&comm->is_aborted, 1);
+    if (comm->transport != NULL) {
         comm->transport->ops->fail(comm->transport, FLC_ERR_ABORTED, comm->rank);
     }
 }

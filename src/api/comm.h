@@ -6,6 +6,8 @@
 #ifndef FLCI_API_COMM_H
 #define FLCI_API_COMM_H
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "codec/codec_rows.h"
 #include "flashcomm/flashcomm.h"
@@ -26,7 +28,8 @@ struct flc_comm {
     struct flci_transport *transport; /* NULL with one rank */
     const struct flci_codec_row *row;
     uint64_t calls;
-    flc_status failed; /* once not OK, it stays: the communicator can only be destroyed */
+    _Atomic int is_aborted; /* on this rank: all that a single rank has to go by */
+    flc_status failed;      /* once not OK, it stays: the communicator can only be destroyed */
     flc_call_info last_call;
     char error[FLCI_ERROR_BYTES];
     const uint8_t *wires[FLC_MAX_RANKS];

@@ -35,27 +35,31 @@ void flci_call_encode(struct flci_call *call, struct flci_span span, uint8_t *wi
     }
 }
 
-flc_status flci_call_decode(struct flci_call *call, struct flci_span span, const uint8_t *wire)
+flc_status flci_call_decode(struct flci_call *call, int from, struct flci_span span,
+                            const uint8_t *wire)
 {
     for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
         const uint32_t n = block_at(span, done);
-        FLCI_TRY(flci_decode_block(call->row, call->gather, call->type, wire, n, call->part));
+        if (flci_decode_block(call->row, call->gather, call->type, wire, n, call->part) != FLC_OK) {
+            return flci_message_corrupt(call, FLCI_STAGE_GATHER, from);
+        }
         flci_store_elems(call->type, call->part, n, flci_call_recv_at(call, span.begin + done));
         wire += flci_block_bytes(call->gather, call->type, n);
     }
     return FLC_OK;
 }
 
-flc_status flci_call_sum_block(struct flci_call *call, size_t wire_at, uint32_t n, const float *own)
+flc_status flci_call_sum_block(struct flci_call *call, enum flci_stage stage, size_t wire_at,
+                               uint32_t n, const float *own)
 {
     const int ranks = call->transport->ranks;
     for (int rank = 0; rank < ranks; rank++) {
         float *into = rank == 0 ? call->sum : call->part; /* starts from rank 0: -0 survives */
         if (rank == call->transport->rank && own != NULL) {
             memcpy(into, own, n * sizeof *into);
-        } else {
-            FLCI_TRY(flci_decode_block(call->row, call->reduce, call->type,
-                                       call->wires[rank] + wire_at, n, into));
+        } else if (flci_decode_block(call->row, call->reduce, call->type,
+                                     call->wires[rank] + wire_at, n, into) != FLC_OK) {
+            return flci_message_corrupt(call, stage, rank);
         }
         for (uint32_t i = 0; rank > 0 && i < n; i++) {
             call->sum[i] += call->part[i];

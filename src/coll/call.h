@@ -61,6 +61,10 @@ flc_status flci_message_receive(struct flci_call *call, enum flci_stage stage, i
                                 size_t elems, const uint8_t **payload);
 void flci_message_release(struct flci_call *call, int from);
 
+/* Fail with CORRUPT: what `from` sent in this stage does not decode, as the thread's last error
+   says. */
+flc_status flci_message_corrupt(struct flci_call *call, enum flci_stage stage, int from);
+
 /* As flci_message_receive from every peer, into call->wires; and their release. */
 flc_status flci_message_receive_all(struct flci_call *call, enum flci_stage stage, size_t elems);
 void flci_message_release_all(struct flci_call *call);
@@ -68,16 +72,17 @@ void flci_message_release_all(struct flci_call *call);
 /* Elements [span] of call->send, encoded in the reduce format. */
 void flci_call_encode(struct flci_call *call, struct flci_span span, uint8_t *wire);
 
-/* Wire of elements [span] in the gather format, decoded into call->recv. */
-flc_status flci_call_decode(struct flci_call *call, struct flci_span span, const uint8_t *wire);
+/* Wire of elements [span] in the gather format, from rank `from`, decoded into call->recv. */
+flc_status flci_call_decode(struct flci_call *call, int from, struct flci_span span,
+                            const uint8_t *wire);
 
 /*
  * Sum of one block over all ranks, in rank order, into call->sum; divided by the ranks for
- * FLC_AVG. The contributions are the blocks at `wire_at` of call->wires; with `own` not NULL this
- * rank's is own[n] instead, exact.
+ * FLC_AVG. The contributions are the blocks at `wire_at` of call->wires, received in `stage`; with
+ * `own` not NULL this rank's is own[n] instead, exact.
  */
-flc_status flci_call_sum_block(struct flci_call *call, size_t wire_at, uint32_t n,
-                               const float *own);
+flc_status flci_call_sum_block(struct flci_call *call, enum flci_stage stage, size_t wire_at,
+                               uint32_t n, const float *own);
 
 /* Pointers to element `at`. */
 const void *flci_call_send_at(const struct flci_call *call, size_t at);

@@ -184,6 +184,15 @@ flc_status flci_message_receive(struct flci_call *call, enum flci_stage stage, i
     return FLC_OK;
 }
 
+flc_status flci_message_corrupt(struct flci_call *call, enum flci_stage stage, int from)
+{
+    char reason[400];
+    (void)snprintf(reason, sizeof reason, "rank %d sent what does not decode: %.300s", from,
+                   flci_thread_error());
+    call->transport->ops->fail(call->transport, FLC_ERR_CORRUPT, from);
+    return fail_call(call, stage, FLC_ERR_CORRUPT, reason);
+}
+
 void flci_message_release(struct flci_call *call, int from)
 {
     call->transport->ops->release(call->transport, from);

@@ -11,7 +11,7 @@
 #include "flashcomm/flashcomm.h"
 
 struct flci_join {
-    char version[16];
+    char version[16]; /* first: other versions may differ in what follows */
     int32_t wire_version;
     int32_t ranks;
     int32_t rank; /* the only field that differs */

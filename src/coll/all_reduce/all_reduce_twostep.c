@@ -56,9 +56,9 @@ static flc_status reduce_own(struct flci_call *call, struct flci_span span, uint
             flci_encode_block(call->row, call->reduce, call->type, own, n, own_wire, &call->stats);
             FLCI_TRY(flci_decode_block(call->row, call->reduce, call->type, own_wire, n, own));
         }
-        FLCI_TRY(flci_call_sum_block(call, wire_at, n, own));
+        FLCI_TRY(flci_call_sum_block(call, FLCI_STAGE_REDUCE, wire_at, n, own));
         flci_encode_block(call->row, call->gather, call->type, call->sum, n, payload, &call->stats);
-        FLCI_TRY(flci_call_decode(call, block, payload));
+        FLCI_TRY(flci_call_decode(call, call->transport->rank, block, payload));
         payload += flci_block_bytes(call->gather, call->type, n);
         wire_at += flci_block_bytes(call->reduce, call->type, n);
     }
@@ -81,7 +81,7 @@ static flc_status run_piece(struct flci_call *call, size_t elems, size_t piece)
         const struct flci_span span = piece_of(call, owner, elems, piece);
         const uint8_t *wire;
         FLCI_TRY(flci_message_receive(call, FLCI_STAGE_GATHER, owner, span.count, &wire));
-        FLCI_TRY(flci_call_decode(call, span, wire));
+        FLCI_TRY(flci_call_decode(call, owner, span, wire));
         flci_message_release(call, owner);
     }
     return FLC_OK;

@@ -87,13 +87,10 @@ static flc_status hear(const struct flci_shm_visit *visit, int *fds, int wanted)
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
-    struct pollfd readable = {.fd = visit->socket, .events = POLLIN};
     ssize_t received;
-    while (poll(&readable, 1, flci_shm_left_ms(visit->deadline_us)) == 0) {
-        if (flci_now_us() >= visit->deadline_us) {
-            return flci_fail(FLC_ERR_TIMEOUT, "rank 0 of job '%s' did not answer within %lld ms",
-                             visit->name, (long long)visit->join->timeout_ms);
-        }
+    if (!flci_shm_await(visit->socket, visit->deadline_us)) {
+        return flci_fail(FLC_ERR_TIMEOUT, "rank 0 of job '%s' did not answer within %lld ms",
+                         visit->name, (long long)visit->join->timeout_ms);
     }
     received = recvmsg(visit->socket, &message, MSG_CMSG_CLOEXEC);
     if (received < 0 && errno == ECONNRESET) {
@@ -119,7 +116,7 @@ flc_status flci_shm_visit(const char *name, const struct flci_join *join, const 
                           struct flci_shm_visit *visit, int *pidfds)
 {
     const int64_t deadline_us = flci_now_us() + join->timeout_ms * 1000;
-    struct flci_shm_visit v = {.name = name, .join = join, .deadline_us = deadline_us + GRACE_US};
+    struct flci_shm_visit v = {.name = name, .join = join};
     int fds[FLC_MAX_RANKS + 1];
     int host = -1;
     flc_status status;
@@ -131,6 +128,8 @@ flc_status flci_shm_visit(const char *name, const struct flci_join *join, const 
         (void)close(host);
     }
     FLCI_TRY(status);
+    /* Rank 0 may have come later than this rank: it is its time that counts from here on. */
+    v.deadline_us = flci_now_us() + join->timeout_ms * 1000 + GRACE_US;
     /* A send that fails has an answer waiting, or a closed connection: hear() tells. */
     (void)send(v.socket, join, sizeof *join, MSG_NOSIGNAL);
     status = hear(&v, fds, join->ranks + 1);

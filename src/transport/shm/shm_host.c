@@ -16,6 +16,8 @@
 
 /* How long rank 0 stays to tell late ranks of a failure. */
 #define LINGER_US 500000
+/* A rank says hello right after connecting: ample. */
+#define HELLO_US 1000000
 
 struct host {
     const char *name;
@@ -50,6 +52,10 @@ static flc_status refuse_all(struct host *host, flc_status status)
 {
     const int64_t deadline_us = flci_now_us() + (status == FLC_ERR_TIMEOUT ? 0 : LINGER_US);
     int absent = absent_ranks(host);
+    if (status == FLC_ERR_TIMEOUT) { /* who tries again at once must not meet this socket */
+        (void)close(host->listener);
+        host->listener = -1;
+    }
     for (int rank = 1; rank < host->join->ranks; rank++) {
         if (host->sockets[rank] >= 0) {
             send_reply(host->sockets[rank], status, flci_thread_error());
@@ -97,18 +103,20 @@ static flc_status listen_for_job(struct host *host)
    matter; a rank that disagrees ends the creation for all. */
 static flc_status admit(struct host *host, int fd)
 {
-    struct flci_join theirs;
-    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    struct flci_join theirs = {0};
     const pid_t process = flci_shm_peer_process(fd);
     flc_status status;
     char sentence[128];
-    /* A rank says hello right after connecting; a second is ample. */
-    if (process <= 0 || poll(&readable, 1, 1000) != 1 ||
-        recv(fd, &theirs, sizeof theirs, 0) != (ssize_t)sizeof theirs) {
+    ssize_t received = -1;
+    if (process > 0 && flci_shm_await(fd, flci_now_us() + HELLO_US)) {
+        received = recv(fd, &theirs, sizeof theirs, 0);
+    }
+    /* Another version may say more or less, but its version comes first. */
+    if (received < (ssize_t)sizeof theirs.version) {
         (void)close(fd);
         return FLC_OK;
     }
-    if (theirs.ranks == host->join->ranks &&
+    if (received == (ssize_t)sizeof theirs && theirs.ranks == host->join->ranks &&
         (theirs.rank < 1 || theirs.rank >= theirs.ranks || host->sockets[theirs.rank] >= 0)) {
         (void)snprintf(sentence, sizeof sentence, "rank is %d: taken already in job '%s'",
                        theirs.rank, host->name);
@@ -218,13 +226,10 @@ static flc_status watch_ranks(struct host *host, const pid_t *pids)
 static flc_status await_ready(struct host *host, int64_t deadline_us)
 {
     for (int rank = 1; rank < host->join->ranks; rank++) {
-        struct pollfd ready = {.fd = host->sockets[rank], .events = POLLIN};
         char byte;
-        while (poll(&ready, 1, flci_shm_left_ms(deadline_us)) == 0) {
-            if (flci_now_us() >= deadline_us) {
-                return flci_fail(FLC_ERR_TIMEOUT, "rank %d did not confirm job '%s' within %lld ms",
-                                 rank, host->name, (long long)host->join->timeout_ms);
-            }
+        if (!flci_shm_await(host->sockets[rank], deadline_us)) {
+            return flci_fail(FLC_ERR_TIMEOUT, "rank %d did not confirm job '%s' within %lld ms",
+                             rank, host->name, (long long)host->join->timeout_ms);
         }
         if (recv(host->sockets[rank], &byte, 1, 0) != 1) {
             return flci_fail(FLC_ERR_PEER, "rank %d is gone while job '%s' was joining", rank,

@@ -7,6 +7,7 @@
 #include "transport/shm/shm_meet.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,4 +60,15 @@ int flci_shm_left_ms(int64_t deadline_us)
     const int64_t left_us = deadline_us - flci_now_us();
     const int64_t slice_us = left_us > 1000000 ? 1000000 : left_us;
     return slice_us < 0 ? 0 : (int)((slice_us + 999) / 1000);
+}
+
+int flci_shm_await(int socket_fd, int64_t deadline_us)
+{
+    struct pollfd readable = {.fd = socket_fd, .events = POLLIN};
+    while (poll(&readable, 1, flci_shm_left_ms(deadline_us)) <= 0) { /* a signal may interrupt it */
+        if (flci_now_us() >= deadline_us) {
+            return 0;
+        }
+    }
+    return 1;
 }

@@ -51,6 +51,9 @@ flc_status flci_shm_watch(int rank, pid_t pid, int *pidfd);
 /* Milliseconds to a deadline, at most a second and at least 0: what poll takes. */
 int flci_shm_left_ms(int64_t deadline_us);
 
+/* Wait until a socket has something to read, if only its end: 1; 0 when the deadline has passed. */
+int flci_shm_await(int socket_fd, int64_t deadline_us);
+
 /*
  * The host's part, after it has mapped its segment. `pids` [ranks] are the ranks' process ids where
  * they are known, else NULL. pidfds [ranks], out: readable once the rank is dead; to be closed by

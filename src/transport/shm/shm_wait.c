@@ -70,6 +70,8 @@ static const char *describe(flc_status status)
         return "made a different call";
     case FLC_ERR_ABORTED:
         return "aborted the communicator";
+    case FLC_ERR_CORRUPT:
+        return "sent what does not decode";
     default:
         return "failed";
     }
