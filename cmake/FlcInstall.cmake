@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the flashcomm authors
+#
+# Install rules: the library, its headers, the command, flashcomm.pc and the CMake package.
+#
+# Both descriptions find their prefix from where they lie, so that an installed tree can be moved.
+
+include(CMakePackageConfigHelpers)
+
+set(flc_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/flashcomm")
+set(flc_pc_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+set_target_properties(flashcomm PROPERTIES
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+install(TARGETS flashcomm EXPORT flashcomm_targets)
+install(TARGETS flashcomm_tool)
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/flashcomm" TYPE INCLUDE
+        FILES_MATCHING PATTERN "*.h")
+install(EXPORT flashcomm_targets NAMESPACE flashcomm:: DESTINATION "${flc_package_dir}")
+
+configure_package_config_file(
+    "${PROJECT_SOURCE_DIR}/cmake/flashcomm-config.cmake.in"
+    "${PROJECT_BINARY_DIR}/flashcomm-config.cmake"
+    INSTALL_DESTINATION "${flc_package_dir}" NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(
+    "${PROJECT_BINARY_DIR}/flashcomm-config-version.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/flashcomm-config.cmake"
+              "${PROJECT_BINARY_DIR}/flashcomm-config-version.cmake"
+        DESTINATION "${flc_package_dir}")
+
+file(RELATIVE_PATH flc_pc_to_prefix "/prefix/${flc_pc_dir}" "/prefix")
+configure_file("${PROJECT_SOURCE_DIR}/flashcomm.pc.in" "${PROJECT_BINARY_DIR}/flashcomm.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/flashcomm.pc" DESTINATION "${flc_pc_dir}")

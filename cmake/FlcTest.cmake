@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the flashcomm authors
+#
+# flc_add_test: one cmocka test program, registered with ctest.
+#
+#   flc_add_test(NAME name SOURCES file... [LIBS target...] [LABELS label...] [TIMEOUT seconds]
+#                [SERIAL])
+#
+# A test program sees the library's internal functions, which are hidden: it links the static
+# library and includes from src/ and tests/support/. Exit status 77 is "skipped". SERIAL keeps other
+# tests from running beside one that measures time.
+
+if(BUILD_SHARED_LIBS)
+    message(FATAL_ERROR "FLC_TESTS=ON with BUILD_SHARED_LIBS=ON: the tests call internal functions, "
+                        "which a shared library hides; turn one of the two off")
+endif()
+
+if(PkgConfig_FOUND)
+    pkg_check_modules(CMOCKA QUIET IMPORTED_TARGET cmocka)
+endif()
+if(CMOCKA_FOUND)
+    set(FLC_HAVE_CMOCKA ON)
+else()
+    set(FLC_HAVE_CMOCKA OFF)
+    message(STATUS "cmocka not found: the C tests are skipped (scripts/setup.sh check)")
+    add_test(NAME cmocka_missing COMMAND sh -c "echo cmocka not found: no C test was built; exit 77")
+    set_tests_properties(cmocka_missing PROPERTIES SKIP_RETURN_CODE 77)
+endif()
+
+function(flc_add_test)
+    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS")
+    if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
+        message(FATAL_ERROR "flc_add_test: NAME and SOURCES are needed; "
+                            "not understood: '${arg_UNPARSED_ARGUMENTS}'")
+    endif()
+    if(NOT FLC_HAVE_CMOCKA)
+        return()
+    endif()
+    if(NOT arg_TIMEOUT)
+        set(arg_TIMEOUT 120)
+    endif()
+    add_executable(${arg_NAME} ${arg_SOURCES})
+    target_include_directories(${arg_NAME} PRIVATE
+        "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests/support")
+    target_link_libraries(${arg_NAME} PRIVATE
+        ${arg_LIBS} flashcomm::flashcomm flc_warnings PkgConfig::CMOCKA)
+    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
+    set_tests_properties(${arg_NAME} PROPERTIES
+        SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+        RUN_SERIAL ${arg_SERIAL})
+endfunction()

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: the flashcomm authors
+"""
+The symbols of the library: symbols_test.py LIBRARY [--update].
+
+The public headers, exported_symbols.txt (the ABI list, reviewed line by line) and the default
+visibility of what the library defines must say the same. What is hidden starts with flci_. LIBRARY
+is libflashcomm.a or .so; --update rewrites the list from the headers.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIST = pathlib.Path(__file__).with_name("exported_symbols.txt")
+# readelf -sW: number, value, size, type, binding, visibility, section, name
+SYMBOL = re.compile(r"^\s*\d+:\s+\S+\s+\S+\s+\S+\s+(GLOBAL|WEAK)\s+(\w+)\s+(\w+)\s+([\w.]+)")
+
+
+def declared():
+    names = set()
+    for header in sorted((ROOT / "include/flashcomm").glob("*.h")):
+        text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+        names |= set(re.findall(r"^FLC_API\b[^;(]*?(\w+)\(", text, flags=re.M))
+    return names
+
+
+def defined(library):
+    """Returns the library's default and its hidden symbols, those of the compiler left out."""
+    is_archive = library.endswith(".a")
+    out = subprocess.run(
+        ["readelf", "-W", "--syms" if is_archive else "--dyn-syms", library],
+        check=True, capture_output=True, text=True,
+    ).stdout
+    default, hidden = set(), set()
+    for line in out.splitlines():
+        match = SYMBOL.match(line)
+        if match and match.group(3) != "UND" and not match.group(4).startswith("_"):
+            (default if match.group(2) == "DEFAULT" else hidden).add(match.group(4))
+    return default, hidden
+
+
+def report(names, text):
+    for name in sorted(names):
+        print(f"{name}: {text}")
+    return len(names)
+
+
+def main(argv):
+    if "--update" in argv:
+        LIST.write_text("".join(f"{name}\n" for name in sorted(declared())))
+        return 0
+    if len(argv) != 2:
+        print(__doc__)
+        return 2
+    listed = set(LIST.read_text().split())
+    headers = declared()
+    default, hidden = defined(argv[1])
+    problems = report(headers - listed, "in the headers, not in exported_symbols.txt")
+    problems += report(listed - headers, "in exported_symbols.txt, not in the headers")
+    problems += report(listed - default, "listed, but the library does not export it")
+    problems += report(default - listed, "exported, but not listed")
+    problems += report({n for n in default if not n.startswith("flc_")}, "exported without flc_")
+    problems += report({n for n in hidden if not n.startswith("flci_")}, "hidden without flci_")
+    print(f"{len(default)} exported, {len(hidden)} hidden, {problems} problems")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))
