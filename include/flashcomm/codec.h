@@ -6,8 +6,9 @@
  * A tensor is cut into groups of 16 to 256 elements; each group is mapped to integers of 1 to 8
  * bits by a scale and a zero of its own. Two optional refinements: spikes (each group's minimum
  * and maximum travel as 16-bit floats and leave the range) and compact metadata. docs/format.md
- * defines every byte, docs/numerics.md every error bound. All functions here are pure and
- * thread-safe, allocate nothing, and leave the caller's floating-point environment as it was.
+ * defines every byte, docs/numerics.md every error bound. All functions here are
+ * thread-safe, allocate nothing, and leave the caller's floating-point environment as it was; their
+ * results depend on their arguments alone.
  */
 #ifndef FLASHCOMM_CODEC_H
 #define FLASHCOMM_CODEC_H

@@ -45,7 +45,8 @@ typedef struct flc_coll_config {
     size_t struct_bytes;   /* sizeof(flc_coll_config) */
     flc_format reduce;     /* of the contributions, on their way to the sum */
     flc_format gather;     /* of the sums, on their way to every rank */
-    const char *algorithm; /* a name that `flashcomm info` lists; NULL chooses by size */
+    const char *algorithm; /* a name that `flashcomm info` lists; "auto" chooses by size; NULL: the
+                              communicator's, whose NULL is FLC_ALGO */
     uint32_t flags;        /* FLC_INVARIANT or 0 */
 } flc_coll_config;
 
@@ -58,9 +59,11 @@ typedef struct flc_coll_config {
 
 /* Start from FLC_COMM_CONFIG_INIT. Must be the same on every rank. */
 typedef struct flc_comm_config {
-    size_t struct_bytes;    /* sizeof(flc_comm_config) */
-    int64_t timeout_ms;     /* how long a live but silent peer is waited for; 0: FLC_TIMEOUT_MS */
-    size_t workspace_bytes; /* staging memory a rank; 0: FLC_WORKSPACE_BYTES */
+    size_t struct_bytes;         /* sizeof(flc_comm_config) */
+    int64_t timeout_ms;          /* how long a live but silent peer is waited for, up to 86400000 (a
+                                    day); 0: FLC_TIMEOUT_MS */
+    size_t workspace_bytes;      /* staging memory a rank, 33024 for each rank to 2^32; 0:
+                                    FLC_WORKSPACE_BYTES */
     const flc_coll_config *coll; /* for collectives that are given none; copied; NULL: raw, auto */
 } flc_comm_config;
 
@@ -156,9 +159,10 @@ FLC_API const char *flc_last_error(const flc_comm *comm);
  * |recv - exact|. A NaN in the result is the canonical quiet NaN. With one rank: an exact copy.
  * Blocks until recv is written. Not thread-safe per communicator; all ranks must issue their
  * collectives in one order.
- * Errors: INVALID_ARG (pointer, overlap, type, op, config), UNSUPPORTED, MISMATCH (ranks called
- *         different things), PEER (a rank died), TIMEOUT, ABORTED; after the last four the
- *         communicator can only be destroyed, and recv is unspecified.
+ * Errors: INVALID_ARG (pointer, overlap, type, op, config), MISMATCH (ranks called different
+ *         things), PEER (a rank died), TIMEOUT, ABORTED, CORRUPT (a message is not what its
+ *         sender's call makes); after the last five the communicator can only be destroyed, and
+ *         recv is unspecified.
  * Since 0.1.
  */
 FLC_API flc_status flc_all_reduce(flc_comm *comm, const void *send, void *recv, size_t count,

@@ -3,9 +3,10 @@
 /*
  * Status values and the sentences that go with them.
  *
- * 0 is success, errors are negative. A function that fails leaves its outputs untouched and
- * stores one sentence, naming the argument, its value and what is allowed, or the rank, the
- * stage and the call: flc_last_error() reads it.
+ * 0 is success, errors are negative. A function that fails leaves its outputs untouched (but for
+ * the elements of a decode or a collective, which are then unspecified) and stores one sentence,
+ * naming the argument, its value and what is allowed, or the rank, the stage and the call:
+ * flc_last_error() reads it.
  */
 #ifndef FLASHCOMM_STATUS_H
 #define FLASHCOMM_STATUS_H

@@ -149,6 +149,7 @@ struct introduction {
     uint64_t network_namespace, pid_namespace;
     uint64_t nonce; /* rank 0's makes the name */
     int64_t pid;
+    int64_t status; /* of this rank so far: if it is not OK, all end here */
 };
 
 static uint64_t namespace_of_this(const char *path)
@@ -160,7 +161,6 @@ static uint64_t namespace_of_this(const char *path)
 static flc_status introduce(struct introduction *mine)
 {
     FILE *boot = fopen("/proc/sys/kernel/random/boot_id", "re");
-    memset(mine, 0, sizeof *mine);
     if (boot != NULL) {
         if (fgets(mine->boot_id, sizeof mine->boot_id, boot) == NULL) {
             mine->boot_id[0] = '\0';
@@ -176,53 +176,59 @@ static flc_status introduce(struct introduction *mine)
     return FLC_OK;
 }
 
-/* pids[ranks] are valid here only if *has_pids. */
-static flc_status meet(const flc_bootstrap *bootstrap, int rank, int ranks, uint64_t *nonce,
-                       pid_t *pids, int *has_pids)
+/* Check what all ranks said; pids[ranks] are valid here only if *has_pids. */
+static flc_status compare(const struct introduction *all, int rank, int ranks, pid_t *pids,
+                          int *has_pids)
 {
-    struct introduction mine, all[FLC_MAX_RANKS];
-    int code;
-    FLCI_TRY(introduce(&mine));
-    code = bootstrap->allgather(bootstrap->context, &mine, all, sizeof mine);
-    if (code != 0) {
-        return flci_fail(FLC_ERR_SYSTEM, "bootstrap->allgather returned %d on rank %d", code, rank);
-    }
+    const struct introduction *mine = &all[rank];
     *has_pids = 1;
     for (int peer = 0; peer < ranks; peer++) {
-        if (memcmp(mine.boot_id, all[peer].boot_id, sizeof mine.boot_id) != 0 ||
-            mine.network_namespace != all[peer].network_namespace) {
+        if (all[peer].status != FLC_OK) {
+            return flci_fail((flc_status)all[peer].status, "rank %d could not start: %s", peer,
+                             flc_strerror((flc_status)all[peer].status));
+        }
+        if (memcmp(mine->boot_id, all[peer].boot_id, sizeof mine->boot_id) != 0 ||
+            mine->network_namespace != all[peer].network_namespace) {
             return flci_fail(FLC_ERR_UNSUPPORTED,
                              "ranks %d and %d are on different hosts or in different network "
                              "namespaces: no transport joins them yet",
                              rank, peer);
         }
-        *has_pids &= mine.pid_namespace == all[peer].pid_namespace;
+        *has_pids &= mine->pid_namespace == all[peer].pid_namespace;
         pids[peer] = (pid_t)all[peer].pid;
     }
-    *nonce = all[0].nonce;
     return FLC_OK;
 }
 
 flc_status flc_comm_create(const flc_bootstrap *bootstrap, int rank, int ranks,
                            const flc_comm_config *config, flc_comm **comm)
 {
+    struct introduction mine = {.pid = 0}, all[FLC_MAX_RANKS];
     struct flci_settings settings;
     pid_t pids[FLC_MAX_RANKS];
-    uint64_t nonce = 0;
-    int has_pids = 0;
+    int has_pids = 0, code;
     char name[32];
+    flc_status status;
     if (bootstrap == NULL || bootstrap->allgather == NULL) {
         return flci_fail(FLC_ERR_INVALID_ARG, "bootstrap%s is NULL",
                          bootstrap == NULL ? "" : "->allgather");
     }
     FLCI_TRY(check_rank(rank, ranks));
-    if (comm == NULL) {
-        return flci_fail(FLC_ERR_INVALID_ARG, "comm is NULL");
+    status = comm == NULL ? flci_fail(FLC_ERR_INVALID_ARG, "comm is NULL")
+                          : flci_settings_resolve(config, &settings);
+    if (status == FLC_OK) {
+        status = introduce(&mine);
     }
-    FLCI_TRY(flci_settings_resolve(config, &settings));
-    FLCI_TRY(meet(bootstrap, rank, ranks, &nonce, pids, &has_pids));
+    /* A rank that cannot start takes part all the same: the others must not wait for it. */
+    mine.status = status;
+    code = bootstrap->allgather(bootstrap->context, &mine, all, sizeof mine);
+    FLCI_TRY(status);
+    if (code != 0) {
+        return flci_fail(FLC_ERR_SYSTEM, "bootstrap->allgather returned %d on rank %d", code, rank);
+    }
+    FLCI_TRY(compare(all, rank, ranks, pids, &has_pids));
     /* No job's name: those have no slash. */
-    (void)snprintf(name, sizeof name, "meet/%016llx", (unsigned long long)nonce);
+    (void)snprintf(name, sizeof name, "meet/%016llx", (unsigned long long)all[0].nonce);
     return create_in_job(name, rank, ranks, has_pids ? pids : NULL, &settings, comm);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/comm.h"
+#include "base/log.h"
 #include "base/param.h"
 #include "coll/algorithm.h"
 
@@ -57,6 +58,7 @@ flc_status flci_settings_resolve(const flc_comm_config *config, struct flci_sett
     struct flci_settings s;
     int64_t workspace_bytes = 0;
     memset(&s, 0, sizeof s);
+    FLCI_TRY(flci_log_check());
     FLCI_TRY(flci_param_int(FLCI_PARAM_TIMEOUT_MS, &s.timeout_ms));
     FLCI_TRY(flci_param_int(FLCI_PARAM_WORKSPACE_BYTES, &workspace_bytes));
     s.workspace_bytes = (size_t)workspace_bytes;

@@ -20,15 +20,6 @@
         }                                                                                          \
     } while (0)
 
-/* Variable and label stand at the call: a jump is always visible. */
-#define FLCI_TRY_GOTO(status, expr, label)                                                         \
-    do {                                                                                           \
-        (status) = (expr);                                                                         \
-        if ((status) != FLC_OK) {                                                                  \
-            goto label;                                                                            \
-        }                                                                                          \
-    } while (0)
-
 /* Store and log the sentence; returns `status` for `return flci_fail(..)`. */
 flc_status flci_fail(flc_status status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

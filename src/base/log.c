@@ -10,27 +10,40 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/param.h"
 
-static enum flci_log_level level_wanted(void)
+static const char *const names[] = {"", "WARN", "INFO", "TRACE"};
+
+#define LEVELS (sizeof names / sizeof names[0])
+
+/* LEVELS if FLC_DEBUG names none. */
+static size_t level_wanted(void)
 {
     const char *text = flci_param_text(FLCI_PARAM_DEBUG);
-    if (strcmp(text, "WARN") == 0) {
-        return FLCI_LOG_WARN;
+    size_t level = 0;
+    while (level < LEVELS && strcmp(text, names[level]) != 0) {
+        level++;
     }
-    if (strcmp(text, "INFO") == 0) {
-        return FLCI_LOG_INFO;
+    return level;
+}
+
+flc_status flci_log_check(void)
+{
+    if (level_wanted() == LEVELS) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "FLC_DEBUG is '%s': allowed are WARN, INFO and TRACE",
+                         flci_param_text(FLCI_PARAM_DEBUG));
     }
-    return strcmp(text, "TRACE") == 0 ? FLCI_LOG_TRACE : FLCI_LOG_NONE;
+    return FLC_OK;
 }
 
 void flci_log(enum flci_log_level level, const char *format, ...)
 {
-    static const char *const names[] = {"", "WARN", "INFO", "TRACE"};
+    const size_t wanted = level_wanted();
     char line[640];
     int used;
     va_list args;
-    if (level > level_wanted()) {
+    if (wanted == LEVELS || level > wanted) {
         return;
     }
     used = snprintf(line, sizeof line, "flashcomm[%ld] %s ", (long)getpid(), names[level]);

@@ -7,7 +7,7 @@
  * Towards each peer, and towards all, a rank has two slots of slot_bytes: it may be at most two
  * messages ahead of the receiver, then begin() waits. Every wait ends: with the message, or with
  * an error when a peer that is still needed is dead or has left, the time-out passes, or any rank
- * failed or aborted. The first failure is shared: all ranks end with the same status and culprit.
+ * failed or aborted. The first failure is shared: all ranks end with its status.
  * One thread at a time uses a transport, except for fail().
  */
 #ifndef FLCI_TRANSPORT_TRANSPORT_H

@@ -205,6 +205,9 @@ static flc_status map_segment(int fd, size_t bytes, void **mapping)
 {
     void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                     fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED && errno == ENOMEM) {
+        return flci_fail(FLC_ERR_NO_MEMORY, "no memory to map %zu shared bytes", bytes);
+    }
     if (at == MAP_FAILED) {
         return flci_fail_errno(errno, "mapping %zu bytes of shared memory", bytes);
     }
@@ -260,18 +263,18 @@ static flc_status open_as_host(const char *name, const struct flci_join *join, c
 {
     void *mapped = NULL;
     int fd = -1;
-    flc_status status;
-    FLCI_TRY(make_segment(bytes, &fd));
-    status = map_segment(fd, bytes, &mapped);
+    flc_status status = make_segment(bytes, &fd);
     if (status == FLC_OK) {
-        status = flci_shm_host(name, join, pids, fd, pidfds);
-        if (status != FLC_OK) {
-            (void)munmap(mapped, bytes);
-        }
+        status = map_segment(fd, bytes, &mapped);
     }
-    (void)close(fd);
+    status = flci_shm_host(name, join, pids, fd, status, pidfds);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
     if (status == FLC_OK) {
         *mapping = mapped;
+    } else if (mapped != NULL) {
+        (void)munmap(mapped, bytes);
     }
     return status;
 }

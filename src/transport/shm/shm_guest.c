@@ -37,7 +37,7 @@ static flc_status connect_to_job(const char *name, const struct flci_join *join,
             return flci_fail_errno(errno, "socket for job '%s'", name);
         }
         if (connect(fd, (const struct sockaddr *)&address.name, address.bytes) == 0) {
-            if (flci_shm_peer_process(fd) <= 0) {
+            if (flci_shm_peer_process(fd) < 0) {
                 (void)close(fd);
                 return flci_fail(FLC_ERR_SYSTEM, "job '%s' is held by another user", name);
             }

@@ -46,32 +46,35 @@ static int absent_ranks(const struct host *host)
     return absent;
 }
 
+/* Answer those who are connecting; how many. */
+static int refuse_pending(const struct host *host, flc_status status)
+{
+    int refused = 0, fd;
+    while ((fd = accept4(host->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        send_reply(fd, status, flci_thread_error());
+        (void)close(fd);
+        refused++;
+    }
+    return refused;
+}
+
 /* Tell every rank why it ends here, and return that status. Ranks that are a little late are
-   waited for, so that they hear of the culprit and not just find rank 0 gone. */
+   waited for, so that they hear of the culprit and not just find rank 0 gone; not so after a
+   time-out: who tries again at once must not meet this socket. */
 static flc_status refuse_all(struct host *host, flc_status status)
 {
     const int64_t deadline_us = flci_now_us() + (status == FLC_ERR_TIMEOUT ? 0 : LINGER_US);
     int absent = absent_ranks(host);
-    if (status == FLC_ERR_TIMEOUT) { /* who tries again at once must not meet this socket */
-        (void)close(host->listener);
-        host->listener = -1;
-    }
     for (int rank = 1; rank < host->join->ranks; rank++) {
         if (host->sockets[rank] >= 0) {
             send_reply(host->sockets[rank], status, flci_thread_error());
         }
     }
+    absent -= refuse_pending(host, status);
     while (absent > 0 && flci_now_us() < deadline_us) {
         struct pollfd late = {.fd = host->listener, .events = POLLIN};
         (void)poll(&late, 1, flci_shm_left_ms(deadline_us));
-        if (late.revents != 0) {
-            const int fd = accept4(host->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-            if (fd >= 0) {
-                send_reply(fd, status, flci_thread_error());
-                (void)close(fd);
-                absent--;
-            }
-        }
+        absent -= refuse_pending(host, status);
     }
     return status;
 }
@@ -108,6 +111,12 @@ static flc_status admit(struct host *host, int fd)
     flc_status status;
     char sentence[128];
     ssize_t received = -1;
+    if (process == 0) {
+        send_reply(fd, FLC_ERR_UNSUPPORTED,
+                   "rank 0 cannot see this process: they are in different PID namespaces");
+        (void)close(fd);
+        return FLC_OK;
+    }
     if (process > 0 && flci_shm_await(fd, flci_now_us() + HELLO_US)) {
         received = recv(fd, &theirs, sizeof theirs, 0);
     }
@@ -250,12 +259,18 @@ static flc_status gather_and_hand_out(struct host *host, const pid_t *pids, int 
     return await_ready(host, deadline_us);
 }
 
-static flc_status host_job(struct host *host, const pid_t *pids, int segment)
+static flc_status host_job(struct host *host, const pid_t *pids, int segment, flc_status so_far)
 {
     const int64_t deadline_us = flci_now_us() + host->join->timeout_ms * 1000;
-    flc_status status;
+    flc_status status = so_far;
     FLCI_TRY(listen_for_job(host));
-    status = gather_and_hand_out(host, pids, segment, deadline_us);
+    if (status == FLC_OK) {
+        status = gather_and_hand_out(host, pids, segment, deadline_us);
+    } else {
+        char cause[FLCI_ERROR_BYTES / 2];
+        (void)snprintf(cause, sizeof cause, "%s", flci_thread_error());
+        (void)flci_fail(status, "rank 0 failed: %s", cause);
+    }
     if (status != FLC_OK) {
         return refuse_all(host, status);
     }
@@ -269,7 +284,7 @@ static flc_status host_job(struct host *host, const pid_t *pids, int segment)
 }
 
 flc_status flci_shm_host(const char *name, const struct flci_join *join, const pid_t *pids,
-                         int segment, int *pidfds)
+                         int segment, flc_status so_far, int *pidfds)
 {
     struct host host = {.name = name, .join = join, .listener = -1};
     flc_status status;
@@ -277,7 +292,7 @@ flc_status flci_shm_host(const char *name, const struct flci_join *join, const p
         host.sockets[rank] = -1;
         host.pidfds[rank] = -1;
     }
-    status = host_job(&host, pids, segment);
+    status = host_job(&host, pids, segment, so_far);
     if (host.listener >= 0) {
         (void)close(host.listener);
     }

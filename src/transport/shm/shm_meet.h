@@ -42,7 +42,8 @@ struct flci_shm_address {
 
 flc_status flci_shm_address_of(const char *name, struct flci_shm_address *address);
 
-/* Process id of the other end of a socket; -1 if it runs as another user. */
+/* Process id of the other end of a socket; -1 if it runs as another user, 0 if it is in a PID
+   namespace that this process does not see. */
 pid_t flci_shm_peer_process(int fd);
 
 /* A pidfd of a rank; INVALID where the process is gone already: PEER. */
@@ -55,12 +56,13 @@ int flci_shm_left_ms(int64_t deadline_us);
 int flci_shm_await(int socket_fd, int64_t deadline_us);
 
 /*
- * The host's part, after it has mapped its segment. `pids` [ranks] are the ranks' process ids where
+ * The host's part, after it has mapped its segment; if it could not, `so_far` is that status, which
+ * the guests are told, and returned. `pids` [ranks] are the ranks' process ids where
  * they are known, else NULL. pidfds [ranks], out: readable once the rank is dead; to be closed by
  * the caller.
  */
 flc_status flci_shm_host(const char *name, const struct flci_join *join, const pid_t *pids,
-                         int segment, int *pidfds);
+                         int segment, flc_status so_far, int *pidfds);
 
 /* A guest's part in two: visit, map the segment, confirm. */
 struct flci_shm_visit {

@@ -31,7 +31,8 @@ struct flci_shm_rank {
                                                             releases, leaves or fails */
     _Atomic uint32_t is_sleeping;
     _Atomic uint32_t has_left;
-    _Atomic uint32_t finished; /* collectives */
+    _Atomic uint32_t finished;     /* collectives */
+    _Atomic int64_t waiting_at_us; /* when it last looked at what it waits for; 0: it does not */
     _Atomic int32_t pid;
 };
 

@@ -8,6 +8,9 @@
  * sleeps only if the doorbell is unchanged. A poster advances the counter, then the doorbell, then
  * looks at is_sleeping. All of these are sequentially consistent: either the waiter sees the new
  * doorbell, and with it the counter, or the poster sees is_sleeping and wakes it.
+ *
+ * At the time-out the culprit is not always the rank waited for: that may be waiting itself, for
+ * one that has stopped. So waiting ranks show that they are, and one that does not is blamed.
  */
 #define _GNU_SOURCE
 #include <limits.h>
@@ -24,6 +27,8 @@
 /* How long a sleep lasts at most, and how often peers' lives are looked at: a death is noticed
    well within the promised second. */
 #define SLICE_US 100000
+/* A rank that waits looks up once a slice; a little more, for a busy machine. */
+#define WAITING_US (3 * SLICE_US)
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t timeout_us)
 {
@@ -105,20 +110,41 @@ static int is_dead(struct flci_shm *shm, int rank)
     return p.fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
 }
 
-/* A rank that died, left out of account those that need nothing more of this collective, nor
-   anyone of them; -1 if there is none. */
-static int find_dead(struct flci_shm *shm, int waited_for)
+/* Whether a rank needs nothing more of the present collective, nor anyone of it. */
+static int is_done(const struct flci_shm *shm, int rank)
 {
     const uint32_t mine = atomic_load(&shm->segment->rank[shm->base.rank].finished);
+    return (int32_t)(atomic_load(&shm->segment->rank[rank].finished) - mine) > 0;
+}
+
+/* A rank that died and is missed; -1 if there is none. */
+static int find_dead(struct flci_shm *shm, int waited_for)
+{
     for (int rank = 0; rank < shm->base.ranks; rank++) {
-        const struct flci_shm_rank *r = &shm->segment->rank[rank];
-        const int is_done = (int32_t)(atomic_load(&r->finished) - mine) > 0;
-        if ((rank == waited_for || (!is_done && !atomic_load(&r->has_left))) &&
-            is_dead(shm, rank)) {
+        const int is_missed =
+            !is_done(shm, rank) && !atomic_load(&shm->segment->rank[rank].has_left);
+        if ((rank == waited_for || is_missed) && is_dead(shm, rank)) {
             return rank;
         }
     }
     return -1;
+}
+
+static int is_waiting(const struct flci_shm *shm, int rank, int64_t now_us)
+{
+    return now_us - atomic_load(&shm->segment->rank[rank].waiting_at_us) < WAITING_US;
+}
+
+/* Whom to blame for a time-out. */
+static int find_silent(const struct flci_shm *shm, int waited_for, int64_t now_us)
+{
+    int silent = waited_for;
+    for (int rank = 0; is_waiting(shm, silent, now_us) && rank < shm->base.ranks; rank++) {
+        if (!is_done(shm, rank) && !is_waiting(shm, rank, now_us)) {
+            silent = rank;
+        }
+    }
+    return silent;
 }
 
 static int is_reached(const _Atomic uint32_t *counter, uint32_t target)
@@ -133,6 +159,7 @@ static flc_status check_peers(struct flci_shm *shm, int peer, const _Atomic uint
     const int64_t now_us = flci_now_us();
     flc_status status = FLC_OK;
     int culprit = peer;
+    atomic_store(&shm->segment->rank[shm->base.rank].waiting_at_us, now_us);
     if (atomic_load(&shm->segment->rank[peer].has_left)) {
         status = FLC_ERR_PEER;
     } else if (now_us - shm->checked_at_us >= SLICE_US) {
@@ -145,6 +172,7 @@ static flc_status check_peers(struct flci_shm *shm, int peer, const _Atomic uint
     }
     if (status == FLC_OK && now_us >= deadline_us) {
         status = FLC_ERR_TIMEOUT;
+        culprit = find_silent(shm, peer, now_us);
     }
     if (status == FLC_OK || is_reached(counter, target)) {
         return FLC_OK;
@@ -195,5 +223,6 @@ flc_status flci_shm_wait(struct flci_shm *shm, int peer, const _Atomic uint32_t 
                                         : SLICE_US);
     }
     atomic_store(&me->is_sleeping, 0);
+    atomic_store(&me->waiting_at_us, 0);
     return status;
 }
