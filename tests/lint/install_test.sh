@@ -30,6 +30,8 @@ int main(void)
     if (flc_comm_create_local(1, NULL, &comm) != FLC_OK)
         return 2;
     flc_comm_destroy(comm);
+    if (!(flc_format_spike_bound(FLC_FLOAT16, 1.0) > 0.0))
+        return 3;
     return 0;
 }
 END
@@ -42,7 +44,7 @@ target_link_libraries(user PRIVATE flashcomm::flashcomm)
 END
 
 pc_dir=$(dirname "$(find "$work/moved" -name flashcomm.pc)")
-flags=$(PKG_CONFIG_PATH=$pc_dir pkg-config --cflags --libs --static flashcomm)
+flags=$(PKG_CONFIG_PATH=$pc_dir pkg-config --cflags --libs flashcomm)
 # shellcheck disable=SC2086 # flags
 "${CC:-cc}" -std=c17 "$work/user/main.c" $flags -o "$work/by_pkg_config"
 LD_LIBRARY_PATH=$(dirname "$pc_dir") "$work/by_pkg_config"

@@ -24,8 +24,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 RUN_KEYS = ["collective", "ranks", "count", "dtype", "format", "transport", "algorithm",
-            "wire_bytes", "wire_bits", "sqnr_db", "max_abs_error", "out_of_bound", "ranks_equal",
-            "time_us"]
+            "wire_bytes", "wire_bits", "sqnr_db", "max_abs_error", "out_of_bound", "unchecked",
+            "ranks_equal", "time_us"]
 ERROR_KEYS = ["format", "wire_bits", "sqnr_db", "max_abs_error", "nonfinite_groups"]
 RANKS = [1, 2, 3, 5]
 DTYPES = ["fp32", "fp16", "bf16"]
@@ -125,9 +125,9 @@ class Case(unittest.TestCase):
     def npy(self, name, shape, values, descr="<f4"):
         return self.write(name, npy_bytes(shape, values, descr))
 
-    def call(self, *arguments, status=0):
+    def call(self, *arguments, status=0, **environment):
         result = subprocess.run([program, *arguments], capture_output=True, text=True, check=False,
-                                timeout=100)
+                                timeout=100, env={**os.environ, **environment})
         self.assertEqual(result.returncode, status, f"{arguments}: {result.stderr}")
         if status != 0:
             self.assertNotEqual(result.stderr, "")
@@ -327,6 +327,31 @@ class Run(Case):
                 result = self.check_sum(3, "fp32", "--algorithm", item["name"], "--invariant")
                 self.assertEqual(result["algorithm"], item["name"])
 
+    def test_auto_algorithm_and_oneshot_bits(self):
+        path = self.npy("x.npy", (2, 1000), gaussian(2000))
+        pair, single = (self.run_json("--ranks", "2", "--algorithm", "auto", "--format", text, path)
+                        for text in ("int4/int8", "int4"))
+        self.assertEqual(pair["algorithm"], "oneshot")
+        self.assertEqual(pair["wire_bits"], single["wire_bits"])
+
+    def test_settings_are_refused_by_their_name(self):
+        path = self.npy("x.npy", (2, 3), [1, 2, 3, 4, 5, 6])
+        result = self.call("run", "all_reduce", "--ranks", "2", path, status=EXIT_FAILED,
+                           FLC_ALGO="ring")
+        self.assertEqual(result.stderr.count("FLC_ALGO is 'ring'"), 2, result.stderr)
+
+    def test_not_a_number(self):
+        """Where an input is NaN the result must be; nothing else is compared, and that is said."""
+        path = self.npy("x.npy", (2, 3), [math.nan] * 3 + [1, 2, 3])
+        for text in ("raw", "int4"):
+            result = self.run_json("--ranks", "2", "--format", text, path)
+            self.assertEqual((result["out_of_bound"], result["unchecked"]), (0, 0))
+            self.assertIsNone(result["sqnr_db"])
+        path = self.npy("y.npy", (2, 3), [math.inf, 1, 1, 1, 2, 3])
+        result = self.call("run", "all_reduce", "--ranks", "2", "--format", "int4/raw",
+                           "--algorithm", "twostep", path)
+        self.assertIn("3 of 3 elements have no bound", result.stderr)
+
     def test_one_file_a_rank(self):
         parts = [integers(77, seed) for seed in range(3)]
         paths = [self.npy(f"{r}.npy", (7, 11), part) for r, part in enumerate(parts)]
@@ -399,7 +424,7 @@ class Run(Case):
             self.assertEqual(read_npy(output)[2], [5, 7, 9])
         self.assertEqual(sorted(os.listdir(self.folder)), ["out.npy", "x.npy"])
         self.call("run", "all_reduce", "--ranks", "2", "-o", self.path("no/out.npy"), path,
-                  status=EXIT_FAILED)
+                  status=EXIT_USAGE)
 
     def test_full_standard_output(self):
         path = self.npy("x.npy", (2, 3), [1, 2, 3, 4, 5, 6])

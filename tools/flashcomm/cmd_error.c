@@ -94,23 +94,28 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Elements that are finite on both sides count; no error at all gives an infinite SQNR. */
+/* Elements that are finite on both sides count; no error at all gives an infinite SQNR, none
+   to compare a NaN. */
 static void compare(const struct tensor *tensor, const void *decoded, struct format_error *result)
 {
     double signal = 0.0;
     double noise = 0.0;
     double largest = 0.0;
+    size_t compared = 0;
     for (size_t i = 0; i < tensor->count; i++) {
         const double x = elem_value(tensor->type, tensor->data, i);
         const double y = elem_value(tensor->type, decoded, i);
         if (!isfinite(x) || !isfinite(y)) {
             continue;
         }
+        compared++;
         signal += x * x;
         noise += (y - x) * (y - x);
         largest = fmax(largest, fabs(y - x));
     }
-    result->sqnr_db = noise == 0.0 ? (double)INFINITY : 10.0 * log10(signal / noise);
+    result->sqnr_db = compared == 0  ? (double)NAN
+                      : noise == 0.0 ? (double)INFINITY
+                                     : 10.0 * log10(signal / noise);
     result->max_abs_error = largest;
 }
 

@@ -35,13 +35,16 @@ static bool passed(const struct run_result *result)
     return result->ranks_equal && result->check.out_of_bound == 0;
 }
 
-/* Mean of the two steps: each sends every element about once. */
-static double mean_wire_bits(const struct format_item *item, flc_type type, size_t count)
+/* Mean of the two steps, each of which sends every element about once; the one-shot algorithm has
+   no second. */
+static double mean_wire_bits(const struct format_item *item, flc_type type, size_t count,
+                             const char *algorithm)
 {
+    const flc_format gather = strcmp(algorithm, "oneshot") == 0 ? item->reduce : item->gather;
     size_t reduce_bytes = 0;
     size_t gather_bytes = 0;
     if (count == 0 || flc_format_wire_bytes(item->reduce, type, count, &reduce_bytes) != FLC_OK ||
-        flc_format_wire_bytes(item->gather, type, count, &gather_bytes) != FLC_OK) {
+        flc_format_wire_bytes(gather, type, count, &gather_bytes) != FLC_OK) {
         return (double)NAN;
     }
     return 4.0 * ((double)reduce_bytes + (double)gather_bytes) / (double)count;
@@ -66,7 +69,7 @@ static int judge(const struct rank_job *job, const struct rank_area *area,
             result->ranks_equal = false;
         }
     }
-    result->wire_bits = mean_wire_bits(item, job->type, job->count);
+    result->wire_bits = mean_wire_bits(item, job->type, job->count, result->algorithm);
     if (flc_reduce_check(job->inputs, job->ranks, job->count, job->type, job->op, &job->config,
                          result->algorithm, first, &result->check) != 0) {
         return failure_set(failure, "out of memory while checking the result");
@@ -129,6 +132,7 @@ static void print_json_result(struct json_writer *json, const struct run_options
     json_real(json, "sqnr_db", result->check.sqnr_db);
     json_real(json, "max_abs_error", result->check.max_abs_error);
     json_unsigned(json, "out_of_bound", result->check.out_of_bound);
+    json_unsigned(json, "unchecked", result->check.unchecked);
     json_boolean(json, "ranks_equal", result->ranks_equal);
     json_real(json, "time_us", result->time_us);
     json_end_object(json);
@@ -152,27 +156,17 @@ static void print_json(const struct run_options *o, const struct run_inputs *in,
     json_end_object(&json);
 }
 
-/* The algorithm may depend on the size on the wire: a new head where it changes. */
-static bool needs_head(const struct run_result *results, size_t index)
-{
-    return index == 0 || strcmp(results[index].algorithm, results[index - 1].algorithm) != 0 ||
-           strcmp(results[index].transport, results[index - 1].transport) != 0;
-}
-
 static void print_table(const struct run_options *o, const struct run_inputs *in,
                         const struct run_result *results)
 {
     const int width = format_list_width(&o->formats);
+    (void)printf("%s  op %s  ranks %d  count %zu  dtype %s  transport %s  algorithm %s\n",
+                 o->collective, o->op == FLC_SUM ? "sum" : "avg", o->ranks, in->count,
+                 flc_type_name(in->type), results[0].transport, results[0].algorithm);
+    (void)printf("%-*s  %9s  %12s  %8s  %10s  %10s  %s\n", width, "format", "wire bits",
+                 "wire bytes", "SQNR dB", "max error", "time us", "ranks equal");
     for (size_t i = 0; i < o->formats.count; i++) {
         const struct run_result *const result = &results[i];
-        if (needs_head(results, i)) {
-            (void)printf("%s%s  op %s  ranks %d  count %zu  dtype %s  transport %s  algorithm %s\n",
-                         i == 0 ? "" : "\n", o->collective, o->op == FLC_SUM ? "sum" : "avg",
-                         o->ranks, in->count, flc_type_name(in->type), result->transport,
-                         result->algorithm);
-            (void)printf("%-*s  %9s  %12s  %8s  %10s  %10s  %s\n", width, "format", "wire bits",
-                         "wire bytes", "SQNR dB", "max error", "time us", "ranks equal");
-        }
         (void)printf(
             "%-*s  %9.3f  %12llu  %8.2f  %10.4g  %10.1f  %11s\n", width, o->formats.items[i].text,
             result->wire_bits, (unsigned long long)result->wire_bytes, result->check.sqnr_db,
@@ -196,6 +190,12 @@ static int report_checks(const struct run_options *o, const struct run_inputs *i
                           "flashcomm run: format '%s': %zu of %zu elements are outside the "
                           "documented error bound\n",
                           format, results[i].check.out_of_bound, in->count);
+        }
+        if (results[i].check.unchecked != 0) {
+            (void)fprintf(stderr,
+                          "flashcomm run: format '%s': %zu of %zu elements have no bound, since "
+                          "inputs of their groups are not finite or their sum overflows\n",
+                          format, results[i].check.unchecked, in->count);
         }
         if (!passed(&results[i])) {
             status = EXIT_FAILED;

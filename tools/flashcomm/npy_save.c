@@ -26,7 +26,18 @@ static const unsigned char magic_and_version[8] = {0x93, 'N', 'U', 'M', 'P', 'Y'
 
 int npy_save_check(const char *path, struct failure *failure)
 {
+    const char *const slash = strrchr(path, '/');
+    const size_t folder_bytes = slash == NULL ? 1 : (size_t)(slash - path) + 1;
+    char folder[4096];
     struct stat info;
+    if (folder_bytes >= sizeof folder) {
+        return failure_set(failure, "the output's name has %zu characters: too many", strlen(path));
+    }
+    memcpy(folder, slash == NULL ? "." : path, folder_bytes);
+    folder[folder_bytes] = '\0';
+    if (access(folder, W_OK | X_OK) != 0) {
+        return failure_set(failure, "%s: cannot write there: %s", folder, strerror(errno));
+    }
     if (lstat(path, &info) != 0) {
         return errno == ENOENT ? 0 : failure_set(failure, "%s: %s", path, strerror(errno));
     }

@@ -17,6 +17,13 @@
 
 #include "elem_convert.h"
 
+/* What is known of an element besides its bound. */
+enum {
+    MUST_BE_NAN = 1,
+    NOT_FINITE = 2, /* an input of the element is not */
+    UNSURE = 4,     /* one of its group is not, or the sum may have overflowed */
+};
+
 /* One block of a reduction. */
 struct block {
     double exact[FLC_BLOCK_ELEMS]; /* sum of the inputs */
@@ -24,7 +31,7 @@ struct block {
     double off[FLC_BLOCK_ELEMS];   /* bound so far */
     double values[FLC_BLOCK_ELEMS];
     double low[FLC_BLOCK_ELEMS], high[FLC_BLOCK_ELEMS];
-    unsigned char is_nan[FLC_BLOCK_ELEMS]; /* the result must be NaN, or is not judged */
+    unsigned char flags[FLC_BLOCK_ELEMS];
 };
 
 static size_t group_end(flc_format format, size_t first, size_t count)
@@ -74,13 +81,17 @@ static void add_bounds(struct block *b, flc_format format, flc_type type, const 
     }
 }
 
-/* Mark the groups of `format` in which some element is marked. */
-static void spread_nan(struct block *b, flc_format format, size_t count)
+/* Set `flag` in all elements of the groups in which any element has one of `causes`. */
+static void spread(struct block *b, flc_format format, size_t count, int causes, int flag)
 {
     for (size_t first = 0; first < count; first = group_end(format, first, count)) {
         const size_t end = group_end(format, first, count);
-        if (memchr(b->is_nan + first, 1, end - first) != NULL) {
-            memset(b->is_nan + first, 1, end - first);
+        int found = 0;
+        for (size_t i = first; i < end; i++) {
+            found |= b->flags[i] & causes;
+        }
+        for (size_t i = first; i < end && found; i++) {
+            b->flags[i] = (unsigned char)(b->flags[i] | flag);
         }
     }
 }
@@ -91,18 +102,19 @@ static void add_contribution(struct block *b, flc_format format, flc_type type, 
     for (size_t i = 0; i < count; i++) {
         const double x = elem_value(type, input, at + i);
         b->values[i] = isfinite(x) ? x : 0.0;
-        b->is_nan[i] = b->is_nan[i] || !isfinite(x);
+        b->flags[i] = (unsigned char)(b->flags[i] | (isnan(x) ? MUST_BE_NAN : 0) |
+                                      (isfinite(x) ? 0 : NOT_FINITE));
         b->exact[i] += b->values[i];
         b->sizes[i] += fabs(b->values[i]);
     }
-    spread_nan(b, format, count);
+    spread(b, format, count, NOT_FINITE, UNSURE); /* unless its owner kept it exact */
     add_bounds(b, format, type, b->values, b->values, count);
 }
 
 static void finish_bounds(struct block *b, const flc_coll_config *config, flc_type type, int ranks,
                           flc_op op, int is_oneshot, size_t count)
 {
-    const flc_format raw = {0};
+    const flc_format raw = {0}, gather = is_oneshot ? raw : config->gather;
     for (size_t i = 0; i < count; i++) {
         const double divisor = op == FLC_AVG ? ranks : 1.0;
         /* Each addition, and the division, rounds once. */
@@ -112,11 +124,14 @@ static void finish_bounds(struct block *b, const flc_coll_config *config, flc_ty
         b->low[i] = b->exact[i] - b->off[i];
         b->high[i] = b->exact[i] + b->off[i];
         if (fabs(b->exact[i] * divisor) + b->off[i] * divisor > (double)FLT_MAX) {
-            b->is_nan[i] = 1; /* the float32 sum may have overflowed */
+            b->flags[i] = (unsigned char)(b->flags[i] | UNSURE);
         }
     }
-    spread_nan(b, is_oneshot ? raw : config->gather, count);
-    add_bounds(b, is_oneshot ? raw : config->gather, type, b->low, b->high, count);
+    if (gather.bits != 0) { /* one element that is not finite makes its group NaN */
+        spread(b, gather, count, NOT_FINITE, MUST_BE_NAN);
+        spread(b, gather, count, UNSURE, UNSURE);
+    }
+    add_bounds(b, gather, type, b->low, b->high, count);
 }
 
 int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_type type, flc_op op,
@@ -124,24 +139,35 @@ int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_typ
                      struct flc_reduce_check *check)
 {
     const int is_oneshot = strcmp(algorithm, "oneshot") == 0;
+    flc_coll_config formats = *config;
     struct flc_reduce_check c = {0};
     double signal = 0.0, noise = 0.0;
+    size_t compared = 0;
     struct block *b = malloc(sizeof *b);
     if (b == NULL) {
         return -1;
+    }
+    if (strcmp(algorithm, "copy") == 0) { /* of one rank */
+        formats.reduce = formats.gather = (flc_format){0};
     }
     for (size_t at = 0; at < count; at += FLC_BLOCK_ELEMS) {
         const size_t n = count - at < FLC_BLOCK_ELEMS ? count - at : FLC_BLOCK_ELEMS;
         memset(b, 0, sizeof *b);
         for (int rank = 0; rank < ranks; rank++) {
-            add_contribution(b, config->reduce, type, inputs[rank], at, n);
+            add_contribution(b, formats.reduce, type, inputs[rank], at, n);
         }
-        finish_bounds(b, config, type, ranks, op, is_oneshot, n);
+        finish_bounds(b, &formats, type, ranks, op, is_oneshot, n);
         for (size_t i = 0; i < n; i++) {
             const double y = elem_value(type, result, at + i), error = fabs(y - b->exact[i]);
-            if (b->is_nan[i]) {
+            if ((b->flags[i] & MUST_BE_NAN) != 0) {
+                c.out_of_bound += isnan(y) ? 0 : 1;
                 continue;
             }
+            if (b->flags[i] != 0) {
+                c.unchecked++;
+                continue;
+            }
+            compared++;
             c.out_of_bound += !(error <= b->off[i]);
             if (isfinite(y)) {
                 c.max_abs_error = fmax(c.max_abs_error, error);
@@ -151,7 +177,9 @@ int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_typ
         }
     }
     free(b);
-    c.sqnr_db = noise > 0.0 ? 10.0 * log10(signal / noise) : INFINITY;
+    c.sqnr_db = compared == 0 ? (double)NAN
+                : noise > 0.0 ? 10.0 * log10(signal / noise)
+                              : (double)INFINITY;
     *check = c;
     return 0;
 }

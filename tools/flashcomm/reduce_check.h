@@ -12,9 +12,10 @@
 #include "flashcomm/flashcomm.h"
 
 struct flc_reduce_check {
-    double sqnr_db; /* over elements whose exact and computed values are finite; inf if all equal */
-    double max_abs_error;
-    size_t out_of_bound; /* elements; a NaN counts where no input of its group asks for one */
+    double sqnr_db;       /* over the checked, finite elements; inf if equal, NaN if none */
+    double max_abs_error; /* likewise */
+    size_t out_of_bound;  /* elements; where an input is NaN, any result but NaN */
+    size_t unchecked;     /* elements without a bound: infinities, neighbours of NaN, overflow */
 };
 
 /*

@@ -22,6 +22,9 @@
 /* After a rank failed, the others have this long to notice and to say so. */
 #define GRACE_SECONDS 1
 
+/* How long children wait for each other to start, unless --timeout-ms says otherwise. */
+#define DEFAULT_WAIT_MS 60000
+
 struct children {
     int ranks;
     pid_t pids[FLC_MAX_RANKS]; /* 0: reaped, or never started */
@@ -37,14 +40,34 @@ struct visitor {
     struct rank_meeting *meeting;
     int rank;
     int ranks;
+    int64_t timeout_ms;
+    char why_not[96]; /* why the allgather gave up, "" where it did not */
 };
+
+static int64_t elapsed_ms(const struct timespec *start)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)(now.tv_sec - start->tv_sec) * 1000 + (now.tv_nsec - start->tv_nsec) / 1000000;
+}
+
+static int missing_rank(const struct visitor *visitor)
+{
+    int rank = 0;
+    while (rank < visitor->ranks - 1 && atomic_load(&visitor->meeting->has_arrived[rank])) {
+        rank++;
+    }
+    return rank;
+}
 
 /* The allgather by which the children find each other; the parent ends it when a child fails. */
 static int introduce(void *context, const void *send, void *recv, size_t bytes)
 {
-    const struct visitor *const visitor = context;
+    struct visitor *const visitor = context;
     struct rank_meeting *const meeting = visitor->meeting;
     const struct timespec pause = {.tv_nsec = 200000};
+    struct timespec start;
+    (void)clock_gettime(CLOCK_MONOTONIC, &start);
     if (bytes > sizeof meeting->introductions[0]) {
         return -1;
     }
@@ -55,6 +78,14 @@ static int introduce(void *context, const void *send, void *recv, size_t bytes)
         const int failed = atomic_load(&meeting->failed);
         /* One that arrived before it failed stops nobody here: all ranks come to the same end. */
         if (failed != 0 && !atomic_load(&meeting->has_arrived[failed - 1])) {
+            (void)snprintf(visitor->why_not, sizeof visitor->why_not,
+                           "rank %d failed before all ranks had met", failed - 1);
+            return -1;
+        }
+        if (elapsed_ms(&start) >= visitor->timeout_ms) {
+            (void)snprintf(visitor->why_not, sizeof visitor->why_not,
+                           "rank %d did not come within %lld ms", missing_rank(visitor),
+                           (long long)visitor->timeout_ms);
             return -1;
         }
         (void)nanosleep(&pause, NULL);
@@ -67,7 +98,11 @@ static int introduce(void *context, const void *send, void *recv, size_t bytes)
 
 static void child_run(const struct rank_job *job, int rank, struct rank_area *area)
 {
-    struct visitor visitor = {.meeting = area->meeting, .rank = rank, .ranks = job->ranks};
+    struct visitor visitor = {.meeting = area->meeting,
+                              .rank = rank,
+                              .ranks = job->ranks,
+                              .timeout_ms =
+                                  job->timeout_ms > 0 ? job->timeout_ms : DEFAULT_WAIT_MS};
     const flc_bootstrap bootstrap = {.allgather = introduce, .context = &visitor};
     flc_comm_config config = FLC_COMM_CONFIG_INIT;
     config.timeout_ms = job->timeout_ms;
@@ -75,13 +110,9 @@ static void child_run(const struct rank_job *job, int rank, struct rank_area *ar
     if (flc_comm_create(&bootstrap, rank, job->ranks, &config, &comm) == FLC_OK) {
         rank_run(job, comm, area);
         flc_comm_destroy(comm);
-    } else if (atomic_load(&area->meeting->arrived) < job->ranks) { /* introduce() gave up */
-        char text[64];
-        (void)snprintf(text, sizeof text, "rank %d failed before all ranks had met",
-                       atomic_load(&area->meeting->failed) - 1);
-        rank_report_error(&area->reports[rank], text);
     } else {
-        rank_report_error(&area->reports[rank], flc_last_error(NULL));
+        rank_report_error(&area->reports[rank],
+                          visitor.why_not[0] != '\0' ? visitor.why_not : flc_last_error(NULL));
     }
 }
 
