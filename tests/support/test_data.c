@@ -95,18 +95,23 @@ void test_fill(float *x, size_t n, enum test_data kind, uint64_t seed)
 {
     uint64_t state = seed;
     const float salt = (float)test_gaussian(&state);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         x[i] = make_value(kind, i, n, salt, &state);
-    if (n == 0)
+    }
+    if (n == 0) {
         return;
-    if (kind == TEST_SPIKE)
+    }
+    if (kind == TEST_SPIKE) {
         x[test_random_below(&state, n)] = 1e4f * salt;
+    }
     /* A few, so that most groups stay finite. */
     for (size_t k = 0; k <= n / 2000; k++) {
-        if (kind == TEST_NAN)
+        if (kind == TEST_NAN) {
             x[test_random_below(&state, n)] = random_nan(&state);
-        if (kind == TEST_INF)
+        }
+        if (kind == TEST_INF) {
             x[test_random_below(&state, n)] = (k & 1) != 0 ? -INFINITY : INFINITY;
+        }
     }
 }
 
@@ -126,11 +131,13 @@ static uint16_t narrow_finite(double x, int mantissa_bits, int emax)
     const uint16_t sign = signbit(x) ? 0x8000u : 0;
     double magnitude = fmin(fabs(x), largest);
     int exponent = 1 - emax; /* of the smallest normal number: subnormals use its step */
-    if (magnitude >= ldexp(1.0, exponent))
+    if (magnitude >= ldexp(1.0, exponent)) {
         exponent = ilogb(magnitude);
+    }
     magnitude = round_to_step(magnitude, exponent - mantissa_bits);
-    if (magnitude >= ldexp(1.0, exponent + 1))
+    if (magnitude >= ldexp(1.0, exponent + 1)) {
         exponent++;
+    }
     /* The leading one carries into the exponent field, which a subnormal's lack leaves at 0. */
     const double steps = ldexp(magnitude, mantissa_bits - exponent);
     const int field = exponent - (1 - emax);
@@ -143,8 +150,9 @@ static uint16_t narrow(flc_type type, float x)
     const int emax = type == FLC_FLOAT16 ? 15 : 127;
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    if (isfinite(x))
+    if (isfinite(x)) {
         return narrow_finite(x, mantissa_bits, emax);
+    }
     const uint32_t sign = (bits >> 16) & 0x8000u;
     const uint32_t exponent = (0x7fffu >> mantissa_bits) << mantissa_bits;
     const uint32_t payload = (bits & 0x7fffffu) >> (23 - mantissa_bits);
@@ -172,23 +180,27 @@ static float widen(flc_type type, uint16_t bits)
 void test_store(flc_type type, const float *x, size_t n, void *elems)
 {
     if (type == FLC_FLOAT32) {
-        if (n != 0)
+        if (n != 0) {
             memcpy(elems, x, n * sizeof *x);
+        }
         return;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         ((uint16_t *)elems)[i] = narrow(type, x[i]);
+    }
 }
 
 void test_load(flc_type type, const void *elems, size_t n, float *x)
 {
     if (type == FLC_FLOAT32) {
-        if (n != 0)
+        if (n != 0) {
             memcpy(x, elems, n * sizeof *x);
+        }
         return;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         x[i] = widen(type, ((const uint16_t *)elems)[i]);
+    }
 }
 
 void test_fill_elems(flc_type type, void *elems, size_t n, enum test_data kind, uint64_t seed)
@@ -200,10 +212,11 @@ void test_fill_elems(flc_type type, void *elems, size_t n, enum test_data kind, 
     }
     test_fill(x, n, kind, seed);
     for (size_t i = 0; type == FLC_FLOAT16 && i < n; i++) {
-        if (kind == TEST_DENORMAL || kind == TEST_TINY)
+        if (kind == TEST_DENORMAL || kind == TEST_TINY) {
             x[i] *= FP16_SHIFT;
-        else if (kind == TEST_HUGE)
+        } else if (kind == TEST_HUGE) {
             x[i] /= FP16_SHIFT;
+        }
     }
     test_store(type, x, n, elems);
     free(x);
