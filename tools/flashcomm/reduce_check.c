@@ -111,6 +111,12 @@ static void add_contribution(struct block *b, flc_format format, flc_type type, 
     add_bounds(b, format, type, b->values, b->values, count);
 }
 
+/* A raw sum above it becomes an infinity. */
+static double largest_of(flc_type type)
+{
+    return type == FLC_FLOAT16 ? 65504.0 : type == FLC_BFLOAT16 ? 0x1.fep127 : (double)FLT_MAX;
+}
+
 static void finish_bounds(struct block *b, const flc_coll_config *config, flc_type type, int ranks,
                           flc_op op, int is_oneshot, size_t count)
 {
@@ -123,7 +129,8 @@ static void finish_bounds(struct block *b, const flc_coll_config *config, flc_ty
         b->off[i] = b->off[i] / divisor + 0x1p-149;
         b->low[i] = b->exact[i] - b->off[i];
         b->high[i] = b->exact[i] + b->off[i];
-        if (fabs(b->exact[i] * divisor) + b->off[i] * divisor > (double)FLT_MAX) {
+        if (b->sizes[i] + b->off[i] * divisor > (double)FLT_MAX ||
+            (gather.bits == 0 && fmax(-b->low[i], b->high[i]) > largest_of(type))) {
             b->flags[i] = (unsigned char)(b->flags[i] | UNSURE);
         }
     }

@@ -64,13 +64,16 @@ static int refuse_pending(const struct host *host, flc_status status)
 static flc_status refuse_all(struct host *host, flc_status status)
 {
     const int64_t deadline_us = flci_now_us() + (status == FLC_ERR_TIMEOUT ? 0 : LINGER_US);
-    int absent = absent_ranks(host);
+    int absent = absent_ranks(host) - refuse_pending(host, status);
+    if (status == FLC_ERR_TIMEOUT) {
+        (void)close(host->listener);
+        host->listener = -1;
+    }
     for (int rank = 1; rank < host->join->ranks; rank++) {
         if (host->sockets[rank] >= 0) {
             send_reply(host->sockets[rank], status, flci_thread_error());
         }
     }
-    absent -= refuse_pending(host, status);
     while (absent > 0 && flci_now_us() < deadline_us) {
         struct pollfd late = {.fd = host->listener, .events = POLLIN};
         (void)poll(&late, 1, flci_shm_left_ms(deadline_us));
