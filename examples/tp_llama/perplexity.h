@@ -6,6 +6,7 @@
 #ifndef TP_LLAMA_PERPLEXITY_H
 #define TP_LLAMA_PERPLEXITY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <flashcomm/flashcomm.h>
@@ -14,14 +15,28 @@
 #include "model.h"
 #include "stories.h"
 
+/* One way to all-reduce. */
+struct way {
+    const char *name; /* for the progress bar */
+    flc_coll_config config;
+};
+
+struct perplexity_job {
+    const struct model *model;
+    const struct stories *stories;
+    int ranks;
+    const struct way *ways; /* [way_count] */
+    size_t way_count;
+    const char *resume; /* a file of finished results (results.h), or NULL */
+    bool has_progress;  /* shown even where standard error is no terminal */
+};
+
 /*
  * exp(mean negative log-likelihood) over all targets of all stories, teacher-forced.
  *
- *   configs       [config_count]
- *   perplexities  [config_count], written on success
+ *   perplexities  [way_count], written on success
  */
-int perplexity_measure(const struct model *model, const struct stories *stories, int ranks,
-                       const flc_coll_config *configs, size_t config_count, double *perplexities,
+int perplexity_measure(const struct perplexity_job *job, double *perplexities,
                        struct failure *failure);
 
 #endif

@@ -5,7 +5,7 @@
  *
  * Runs a small llama with tensor parallelism over threads, all-reduces its partial sums through
  * flashcomm in each given format, and prints the perplexity; or dumps the partial sums. Reading
- * order: this file, team.h, forward.h, shard.h.
+ * order: this file, subject.h, team.h, forward.h, shard.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +13,11 @@
 #include <flashcomm/flashcomm.h>
 
 #include "failure.h"
-#include "model.h"
 #include "options.h"
 #include "partials.h"
 #include "perplexity.h"
 #include "stories.h"
-#include "tokenizer.h"
+#include "subject.h"
 
 /* Print the failure; returns the exit status that goes with it. */
 static int report(const struct failure *failure, int exit_status)
@@ -48,7 +47,11 @@ static void print_json(const struct options *options, const struct stories *stor
     print_json_string(options->model);
     printf(", \"text\": ");
     print_json_string(options->text);
-    printf(", \"stories\": %zu, \"tokens\": %zu, \"results\": [", stories->count, stories->targets);
+    if (options->is_gguf)
+        printf(", \"windows\": %zu, \"context\": %zu", stories->count, options->context);
+    else
+        printf(", \"stories\": %zu", stories->count);
+    printf(", \"tokens\": %zu, \"results\": [", stories->targets);
     for (size_t i = 0; i < options->format_count; i++) {
         printf("%s{\"format\": ", i == 0 ? "" : ", ");
         print_json_string(options->formats[i].text);
@@ -61,49 +64,64 @@ static void print_json(const struct options *options, const struct stories *stor
 static void print_table(const struct options *options, const struct stories *stories,
                         const double *perplexities)
 {
-    printf("stories %zu, tokens %zu, ranks %d, algorithm %s\n\n", stories->count, stories->targets,
-           options->ranks, options->algorithm);
+    if (options->is_gguf)
+        printf("windows %zu of at most %zu tokens, each judged from its second on: ",
+               stories->count, options->context);
+    else
+        printf("stories %zu, ", stories->count);
+    printf("tokens %zu, ranks %d, algorithm %s\n\n", stories->targets, options->ranks,
+           options->algorithm);
     printf("%-28s %9s %10s\n", "format", "wire bits", "perplexity");
     for (size_t i = 0; i < options->format_count; i++)
         printf("%-28s %9.3f %10.3f\n", options->formats[i].text, options->formats[i].wire_bits,
                perplexities[i]);
 }
 
-static int measure(const struct options *options, const struct model *model,
-                   const struct stories *stories)
+static int measure(const struct options *options, const struct subject *subject)
 {
     struct failure failure;
     int exit_status = EXIT_SUCCESS;
-    flc_coll_config *configs = calloc(options->format_count, sizeof *configs);
+    struct way *ways = calloc(options->format_count, sizeof *ways);
     double *perplexities = calloc(options->format_count, sizeof *perplexities);
-    if (configs == NULL || perplexities == NULL) {
+    if (ways == NULL || perplexities == NULL) {
         failure_set(&failure, "out of memory for %zu formats", options->format_count);
         exit_status = report(&failure, EXIT_FAILURE);
         goto end;
     }
     for (size_t i = 0; i < options->format_count; i++) {
-        configs[i] = (flc_coll_config)FLC_COLL_CONFIG_INIT;
-        configs[i].reduce = options->formats[i].reduce;
-        configs[i].gather = options->formats[i].gather;
-        configs[i].algorithm = options->algorithm;
-        configs[i].flags = options->is_invariant ? FLC_INVARIANT : 0;
+        ways[i].name = options->formats[i].text;
+        ways[i].config = (flc_coll_config)FLC_COLL_CONFIG_INIT;
+        ways[i].config.reduce = options->formats[i].reduce;
+        ways[i].config.gather = options->formats[i].gather;
+        ways[i].config.algorithm = options->algorithm;
+        ways[i].config.flags = options->is_invariant ? FLC_INVARIANT : 0;
     }
-    if (perplexity_measure(model, stories, options->ranks, configs, options->format_count,
-                           perplexities, &failure) != 0)
+    const struct perplexity_job job = {
+        .model = &subject->model,
+        .stories = &subject->texts,
+        .ranks = options->ranks,
+        .ways = ways,
+        .way_count = options->format_count,
+        .resume = options->resume,
+        .has_progress = options->has_progress,
+    };
+    if (perplexity_measure(&job, perplexities, &failure) != 0)
         exit_status = report(&failure, EXIT_FAILURE);
     else if (options->is_json)
-        print_json(options, stories, perplexities);
+        print_json(options, &subject->texts, perplexities);
     else
-        print_table(options, stories, perplexities);
+        print_table(options, &subject->texts, perplexities);
 
 end:
-    free(configs);
+    free(ways);
     free(perplexities);
     return exit_status;
 }
 
-static int dump(const struct options *options, const struct model *model, const struct story *story)
+static int dump(const struct options *options, const struct subject *subject)
 {
+    const struct model *model = &subject->model;
+    const struct story *story = &subject->texts.items[0];
     struct failure failure;
     if (options->dump_tokens >= story->count) {
         failure_set(&failure, "--dump-tokens is %zu; allowed with this text: 1 to %zu",
@@ -118,41 +136,18 @@ static int dump(const struct options *options, const struct model *model, const 
     return EXIT_SUCCESS;
 }
 
-static int run(const struct options *options, const struct model *model)
-{
-    struct failure failure;
-    if ((size_t)options->ranks > model->heads) {
-        failure_set(&failure, "--ranks is %d; allowed with this model: 1 to %zu, its heads",
-                    options->ranks, model->heads);
-        return report(&failure, EXIT_USAGE);
-    }
-    struct tokenizer tokenizer;
-    if (tokenizer_load(options->tokenizer, model->vocab, &tokenizer, &failure) != 0)
-        return report(&failure, EXIT_FAILURE);
-    struct stories stories;
-    const int status = stories_load(options->text, &tokenizer, model->context, options->stories,
-                                    &stories, &failure);
-    tokenizer_free(&tokenizer);
-    if (status != 0)
-        return report(&failure, EXIT_FAILURE);
-    const int exit_status = options->dump != NULL ? dump(options, model, &stories.items[0])
-                                                  : measure(options, model, &stories);
-    stories_free(&stories);
-    return exit_status;
-}
-
 int main(int argc, char **argv)
 {
     struct options options;
-    struct model model;
+    struct subject subject;
     struct failure failure;
     options_parse(argc, argv, &options);
-    int exit_status;
-    if (model_load(options.model, &model, &failure) != 0) {
-        exit_status = report(&failure, EXIT_FAILURE);
+    int exit_status = subject_load(&options, &subject, &failure);
+    if (exit_status != EXIT_SUCCESS) {
+        report(&failure, exit_status);
     } else {
-        exit_status = run(&options, &model);
-        model_free(&model);
+        exit_status = options.dump != NULL ? dump(&options, &subject) : measure(&options, &subject);
+        subject_free(&subject);
     }
     options_free(&options);
     if (fflush(stdout) != 0 && exit_status == EXIT_SUCCESS) {
