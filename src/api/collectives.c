@@ -66,7 +66,7 @@ static flc_status run_call(flc_comm *comm, struct flci_call *call)
 static flc_status reduce(flc_comm *comm, struct flci_call *call, const flc_coll_config *config)
 {
     struct flci_settings settings;
-    const char *reason = "one rank: a copy";
+    const char *reason;
     FLCI_TRY(flci_settings_for_call(&comm->settings, config, &settings));
     FLCI_TRY(flci_policy_choose(call->collective, settings.algorithm, call->count, &call->algorithm,
                                 &reason));

@@ -54,6 +54,10 @@ class Run(Case):
                 with self.subTest(ranks=ranks, dtype=dtype):
                     self.check_sum(ranks, dtype, "--threads")
 
+    def test_the_largest_world(self):
+        self.check_sum(64, "fp32")
+        self.check_sum(64, "fp32", "--threads", "--algorithm", "twostep")
+
     def test_every_algorithm(self):
         for item in self.call_json("info")["algorithms"]:
             with self.subTest(algorithm=item["name"]):
