@@ -10,18 +10,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <candidate.h>
 #include <flashcomm/flashcomm.h>
 
 #define EXIT_USAGE        2
 
 #define OPTION_PATH_BYTES 4096
 
-/* One item of --format. */
+/* One item of --format or --candidate. */
 struct format_option {
     const char *text; /* as given */
     flc_format reduce;
     flc_format gather;
-    double wire_bits; /* an element, metadata included, mean of both steps */
+    struct candidate candidates[2]; /* of --candidate: to reduce and to gather */
+    double wire_bits;               /* an element, metadata included, mean of both steps */
 };
 
 struct options {
@@ -32,7 +34,8 @@ struct options {
     int ranks;
     struct format_option *formats; /* [format_count] */
     size_t format_count;
-    char *format_text; /* what the formats' texts point into */
+    bool has_candidates; /* and no formats */
+    char *format_text;   /* what the formats' texts point into */
     const char *algorithm;
     bool is_invariant;
     size_t stories; /* of a llama2.c model */
