@@ -36,7 +36,6 @@ enum {
     KEY_TEXT,
     KEY_RANKS,
     KEY_FORMAT,
-    KEY_CANDIDATE,
     KEY_ALGORITHM,
     KEY_INVARIANT,
     KEY_STORIES,
@@ -69,10 +68,6 @@ static const struct argp_option option_table[] = {
     {"ranks", KEY_RANKS, "N", 0, "Ranks, one thread each, at most one a head [4]", 0},
     {"format", KEY_FORMAT, "LIST", 0,
      "Formats, separated by commas; reduce and gather apart as int4/int8 [raw]", 0},
-    {"candidate", KEY_CANDIDATE, "LIST", 0,
-     "Instead of formats: simulate these candidates for formats (examples/format_study) in a "
-     "two-step; reduce and gather apart as for --format",
-     0},
     {"algorithm", KEY_ALGORITHM, "NAME", 0, "All-reduce algorithm [twostep]", 0},
     {"invariant", KEY_INVARIANT, NULL, 0, "Pass a rank's own part through the codec too", 0},
     {"resume", KEY_RESUME, "FILE", 0,
@@ -148,31 +143,6 @@ static double wire_bits(struct argp_state *state, flc_format format)
     return 8.0 * (double)wire_bytes / (double)WIRE_BITS_ELEMS;
 }
 
-/* Read "SPEC" or "REDUCE/GATHER"; cuts `text` at the slash and mends it. */
-static void parse_candidates(struct argp_state *state, char *text, struct format_option *format)
-{
-    char *slash = strchr(text, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    const char *texts[2] = {text, slash != NULL ? slash + 1 : text};
-    format->wire_bits = 0.0;
-    for (int i = 0; i < 2; i++) {
-        const char *fault = candidate_parse(texts[i], &format->candidates[i]);
-        if (fault != NULL)
-            argp_error(state, "--candidate: '%s' %s", texts[i], fault);
-        format->wire_bits += candidate_wire_bits(&format->candidates[i]) / 2;
-    }
-    if (slash != NULL)
-        *slash = '/';
-}
-
-static void parse_format(struct argp_state *state, const char *text, struct format_option *format)
-{
-    if (flc_format_parse_pair(text, &format->reduce, &format->gather) != FLC_OK)
-        argp_error(state, "--format: %s", flc_last_error(NULL));
-    format->wire_bits = (wire_bits(state, format->reduce) + wire_bits(state, format->gather)) / 2;
-}
-
 static void parse_formats(struct argp_state *state, const char *list, struct options *options)
 {
     size_t count = 1;
@@ -189,11 +159,11 @@ static void parse_formats(struct argp_state *state, const char *list, struct opt
         char *comma = strchr(text, ',');
         if (comma != NULL)
             *comma = '\0';
-        if (options->has_candidates)
-            parse_candidates(state, text, format);
-        else
-            parse_format(state, text, format);
+        if (flc_format_parse_pair(text, &format->reduce, &format->gather) != FLC_OK)
+            argp_error(state, "--format: %s", flc_last_error(NULL));
         format->text = text;
+        format->wire_bits =
+            (wire_bits(state, format->reduce) + wire_bits(state, format->gather)) / 2;
         text = comma != NULL ? comma + 1 : text;
     }
     options->format_count = count;
@@ -224,7 +194,6 @@ struct arguments {
     const char *tokens;
     const char *context;
     const char *formats;
-    const char *candidates;
     const char *dump_tokens;
     struct options *options;
 };
@@ -273,22 +242,16 @@ static void finish_llama2c(struct argp_state *state, const struct arguments *arg
 static void finish(struct argp_state *state, struct arguments *arguments)
 {
     struct options *options = arguments->options;
-    if (options->dump != NULL && (options->is_json || arguments->formats != NULL ||
-                                  arguments->candidates != NULL || options->resume != NULL))
-        argp_error(state, "--dump goes with none of --format, --candidate, --json and --resume");
-    if (arguments->candidates != NULL &&
-        (arguments->formats != NULL || options->resume != NULL || options->is_invariant ||
-         strcmp(options->algorithm, DEFAULT_ALGORITHM) != 0))
-        argp_error(state, "--candidate goes with none of --format, --resume and --invariant, nor "
-                          "with another algorithm than " DEFAULT_ALGORITHM);
+    if (options->dump != NULL &&
+        (options->is_json || arguments->formats != NULL || options->resume != NULL))
+        argp_error(state, "--dump goes with none of --format, --json and --resume");
     if (options->dump == NULL && arguments->dump_tokens != NULL)
         argp_error(state, "--dump-tokens needs --dump");
     if (arguments->dump_tokens != NULL)
         options->dump_tokens =
             (size_t)parse_number(state, "dump-tokens", arguments->dump_tokens, MAX_DUMP_TOKENS);
-    options->has_candidates = arguments->candidates != NULL;
-    const char *formats = arguments->formats != NULL ? arguments->formats : DEFAULT_FORMATS;
-    parse_formats(state, options->has_candidates ? arguments->candidates : formats, options);
+    parse_formats(state, arguments->formats != NULL ? arguments->formats : DEFAULT_FORMATS,
+                  options);
     check_algorithm(state, options->algorithm);
     set_path(state, "model", arguments->model, "stories260K.bin", options->model);
     options->is_gguf = is_gguf(options->model);
@@ -317,9 +280,6 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
         return 0;
     case KEY_FORMAT:
         arguments->formats = value;
-        return 0;
-    case KEY_CANDIDATE:
-        arguments->candidates = value;
         return 0;
     case KEY_ALGORITHM:
         options->algorithm = value;

@@ -10,20 +10,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <candidate.h>
 #include <flashcomm/flashcomm.h>
 
 #define EXIT_USAGE        2
 
 #define OPTION_PATH_BYTES 4096
 
-/* One item of --format or --candidate. */
+/* One item of --format. */
 struct format_option {
     const char *text; /* as given */
     flc_format reduce;
     flc_format gather;
-    struct candidate candidates[2]; /* of --candidate: to reduce and to gather */
-    double wire_bits;               /* an element, metadata included, mean of both steps */
+    double wire_bits; /* an element, metadata included, mean of both steps */
 };
 
 struct options {
@@ -34,8 +32,7 @@ struct options {
     int ranks;
     struct format_option *formats; /* [format_count] */
     size_t format_count;
-    bool has_candidates; /* and no formats */
-    char *format_text;   /* what the formats' texts point into */
+    char *format_text; /* what the formats' texts point into */
     const char *algorithm;
     bool is_invariant;
     size_t stories; /* of a llama2.c model */

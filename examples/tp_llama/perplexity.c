@@ -35,7 +35,7 @@ struct measurement {
 /* The reducer's context. */
 struct reduction {
     struct member *member;
-    const struct way *way;
+    const flc_coll_config *config;
 };
 
 static int sum_partials(void *context, size_t layer, enum site site, float *values, size_t rows,
@@ -44,11 +44,8 @@ static int sum_partials(void *context, size_t layer, enum site site, float *valu
     (void)layer;
     (void)site;
     const struct reduction *reduction = context;
-    const struct way *way = reduction->way;
-    const size_t count = rows * reduction->member->forward.model->dim;
-    if (way->candidates != NULL)
-        return team_simulate(reduction->member, way->candidates, values, count, failure);
-    return team_sum(reduction->member, &way->config, values, count, failure);
+    const size_t dim = reduction->member->forward.model->dim;
+    return team_sum(reduction->member, reduction->config, values, rows * dim, failure);
 }
 
 /* A rank has ended a story, and its share is written. */
@@ -76,7 +73,7 @@ static int measure_rank(struct member *member, void *context)
     struct measurement *measurement = context;
     const struct perplexity_job *job = measurement->job;
     for (size_t w = 0; w < job->way_count; w++) {
-        struct reduction reduction = {member, &job->ways[w]};
+        struct reduction reduction = {member, &job->ways[w].config};
         const struct reducer reducer = {sum_partials, &reduction};
         for (size_t s = 0; s < job->stories->count; s++) {
             const struct story *story = &job->stories->items[s];

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <candidate.h>
 #include <flashcomm/flashcomm.h>
 
 #include "failure.h"
@@ -20,7 +19,6 @@
 struct way {
     const char *name; /* for the progress bar */
     flc_coll_config config;
-    const struct candidate *candidates; /* [2] to simulate instead (team.h), or NULL */
 };
 
 struct perplexity_job {

@@ -113,32 +113,3 @@ int team_sum(struct member *member, const flc_coll_config *config, float *values
     return failure_set(failure, "rank %d: %s", flc_comm_rank(member->comm),
                        flc_last_error(member->comm));
 }
-
-/* Chunks as the library cuts them: whole blocks, the first ranks one more where they differ. */
-static size_t chunk_begin(size_t count, size_t ranks, size_t rank)
-{
-    const size_t blocks = count / FLC_BLOCK_ELEMS + (count % FLC_BLOCK_ELEMS != 0);
-    const size_t rest = blocks % ranks;
-    const size_t block = blocks / ranks * rank + (rank < rest ? rank : rest);
-    return block < blocks ? block * FLC_BLOCK_ELEMS : count;
-}
-
-int team_simulate(struct member *member, const struct candidate candidates[2], float *values,
-                  size_t count, struct failure *failure)
-{
-    const flc_coll_config raw = FLC_COLL_CONFIG_INIT;
-    const size_t ranks = (size_t)member->forward.ranks, rank = (size_t)member->forward.rank;
-    const size_t begin = chunk_begin(count, ranks, rank);
-    const size_t end = chunk_begin(count, ranks, rank + 1);
-    if (ranks == 1)
-        return 0; /* the library copies */
-    candidate_fake(&candidates[0], values, begin);
-    candidate_fake(&candidates[0], values + end, count - end);
-    if (team_sum(member, &raw, values, count, failure) != 0)
-        return -1;
-    /* The chunks are gathered by a sum, each with zeros from all other ranks. */
-    candidate_fake(&candidates[1], values + begin, end - begin);
-    memset(values, 0, begin * sizeof *values);
-    memset(values + end, 0, (count - end) * sizeof *values);
-    return team_sum(member, &raw, values, count, failure);
-}

@@ -6,7 +6,6 @@
 #ifndef TP_LLAMA_TEAM_H
 #define TP_LLAMA_TEAM_H
 
-#include <candidate.h>
 #include <flashcomm/flashcomm.h>
 
 #include "failure.h"
@@ -34,12 +33,5 @@ int team_run(const struct model *model, int ranks, team_work *work, void *contex
 /* Sum `count` floats over all ranks, in place. */
 int team_sum(struct member *member, const flc_coll_config *config, float *values, size_t count,
              struct failure *failure);
-
-/*
- * The same by a simulated two-step: what a rank sends to another's chunk is as the first candidate
- * leaves it, a rank's own chunk enters exact, and the sum of a chunk is as the second leaves it.
- */
-int team_simulate(struct member *member, const struct candidate candidates[2], float *values,
-                  size_t count, struct failure *failure);
 
 #endif

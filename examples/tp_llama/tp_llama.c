@@ -90,8 +90,6 @@ static int measure(const struct options *options, const struct subject *subject)
     }
     for (size_t i = 0; i < options->format_count; i++) {
         ways[i].name = options->formats[i].text;
-        if (options->has_candidates)
-            ways[i].candidates = options->formats[i].candidates;
         ways[i].config = (flc_coll_config)FLC_COLL_CONFIG_INIT;
         ways[i].config.reduce = options->formats[i].reduce;
         ways[i].config.gather = options->formats[i].gather;

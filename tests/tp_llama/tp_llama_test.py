@@ -109,14 +109,6 @@ class Perplexity(unittest.TestCase):
         self.assertGreater(result["wire_bits"], 6)
         self.assertLess(result["wire_bits"], 7)
 
-    def test_candidate_is_like_its_format(self):
-        few = ("--stories", str(FEW_STORIES))
-        candidate = run_json("--candidate", "int8:g32:step0,int4:g32:step0/int8:g32:step0", *few)
-        library = run_json("--format", "int8:g32,int4:g32/int8:g32", *few)
-        for ours, theirs in zip(candidate["results"], library["results"], strict=True):
-            self.assertAlmostEqual(ours["perplexity"], theirs["perplexity"], delta=0.02)
-            self.assertEqual(ours["wire_bits"], theirs["wire_bits"])
-
 
 class Text(unittest.TestCase):
     def run_text(self, name, text):
@@ -182,9 +174,6 @@ class Usage(unittest.TestCase):
         for arguments in (
                 ["--ranks", "0"], ["--ranks", "9"], ["--ranks", "65"], ["--ranks", "2x"],
                 ["--format", "int9"], ["--format", "raw,"], ["--format", "int4/int8/int8"],
-                ["--candidate", "int4:g48"], ["--candidate", "int4:turn64/int9"],
-                ["--candidate", "int4", "--invariant"],
-                ["--candidate", "int4", "--format", "int4"],
                 ["--algorithm", "nope"], ["--stories", "-1"], ["--nope"], ["extra"],
                 ["--model", ""], ["--dump-tokens", "3"],
                 ["--dump", "never.npy", "--dump-tokens", "5000"],
