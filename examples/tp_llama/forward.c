@@ -3,7 +3,7 @@
 /*
  * The llama layer in plain loops: RMS norm, rotary positions, causal attention with shared KV
  * heads, gated SiLU feed-forward, classifier. All rows of a story go through one product before
- * the next begins, so that there is one reduction a layer and site. Read forward_story first.
+ * the next begins, so that there is one reduction a layer and site. Read feed first.
  */
 #include "forward.h"
 
@@ -175,30 +175,30 @@ static double judge_row(const float *logits, size_t vocab, int target)
 }
 
 /* That of some rows of a story after the final norm, `normed`. */
-static double judge(struct forward *forward, const struct story *story, struct share rows)
+static void judge(struct forward *forward, const struct story *story, struct share rows,
+                  double *nlls)
 {
     const size_t vocab = forward->model->vocab;
     const size_t dim = forward->model->dim;
     const size_t end = rows.first + rows.count;
-    double nll = 0.0;
     for (size_t first = rows.first; first < end; first += JUDGED_ROWS) {
         const size_t count = end - first < JUDGED_ROWS ? end - first : JUDGED_ROWS;
         multiply(forward->logits, forward->normed + first * dim, forward->shard.classifier, count,
                  dim, vocab);
         for (size_t row = 0; row < count; row++)
-            nll += judge_row(forward->logits + row * vocab, vocab, story->tokens[first + row + 1]);
+            nlls[first + row] =
+                judge_row(forward->logits + row * vocab, vocab, story->tokens[first + row + 1]);
     }
-    return nll;
 }
 
-int forward_story(struct forward *forward, const struct story *story, const struct reducer *reducer,
-                  double *nll, struct failure *failure)
+/* Take tokens, [rows], through all layers and the final norm, to `normed`. */
+static int feed(struct forward *forward, const int *tokens, size_t rows,
+                const struct reducer *reducer, struct failure *failure)
 {
     const struct model *model = forward->model;
     const size_t dim = model->dim;
-    const size_t rows = story->count - 1;
     for (size_t row = 0; row < rows; row++) {
-        const float *embedding = model->token_embedding + (size_t)story->tokens[row] * dim;
+        const float *embedding = model->token_embedding + (size_t)tokens[row] * dim;
         memcpy(forward->x + row * dim, embedding, dim * sizeof *embedding);
     }
     for (size_t layer = 0; layer < model->layers; layer++) {
@@ -206,10 +206,36 @@ int forward_story(struct forward *forward, const struct story *story, const stru
             ffn_block(forward, reducer, layer, rows, failure) != 0)
             return -1;
     }
-
-    /* Every rank holds the same residual, so the classifier's rows are shared out. */
     normalize(forward->normed, forward->x, model->rms_final, model->norm_epsilon, rows, dim);
-    *nll = judge(forward, story, share_of(rows, forward->rank, forward->ranks));
+    return 0;
+}
+
+int forward_story(struct forward *forward, const struct story *story, const struct reducer *reducer,
+                  double *nlls, struct failure *failure)
+{
+    const size_t rows = story->count - 1;
+    if (feed(forward, story->tokens, rows, reducer, failure) != 0)
+        return -1;
+    /* Every rank holds the same residual, so the classifier's rows are shared out. */
+    judge(forward, story, share_of(rows, forward->rank, forward->ranks), nlls);
+    return 0;
+}
+
+int forward_next(struct forward *forward, const int *tokens, size_t count,
+                 const struct reducer *reducer, int *next, struct failure *failure)
+{
+    const size_t vocab = forward->model->vocab;
+    const size_t dim = forward->model->dim;
+    if (feed(forward, tokens, count, reducer, failure) != 0)
+        return -1;
+    multiply(forward->logits, forward->normed + (count - 1) * dim, forward->shard.classifier, 1,
+             dim, vocab);
+    size_t likeliest = 0;
+    for (size_t i = 1; i < vocab; i++) {
+        if (forward->logits[i] > forward->logits[likeliest])
+            likeliest = i;
+    }
+    *next = (int)likeliest;
     return 0;
 }
 

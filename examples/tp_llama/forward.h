@@ -60,10 +60,19 @@ void forward_fini(struct forward *forward);
  * Feed a story and judge the predictions.
  *
  *   story  at least 2 tokens, at most the model's context; the last is predicted, not fed
- *   nll    this rank's share of the negative log-likelihood, in nats: over all ranks they sum to
- *          that of the story->count - 1 tokens after the first
+ *   nlls   [story->count - 1], the negative log-likelihood in nats of each token after the first;
+ *          this rank writes its share_of them only, so the ranks may be given one array
  */
 int forward_story(struct forward *forward, const struct story *story, const struct reducer *reducer,
-                  double *nll, struct failure *failure);
+                  double *nlls, struct failure *failure);
+
+/*
+ * Feed tokens and find the likeliest next one, of equals the lowest.
+ *
+ *   tokens  [count], 1 to the model's context
+ *   next    the same on every rank
+ */
+int forward_next(struct forward *forward, const int *tokens, size_t count,
+                 const struct reducer *reducer, int *next, struct failure *failure);
 
 #endif

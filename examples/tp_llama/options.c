@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * argp table and parser. Files that are not named are looked for in the folder that FLC_DATA_DIR
- * names.
+ * argp table and parser, and the checks that need several options. Files that are not named are
+ * looked for in the folder that FLC_DATA_DIR names.
  */
 #include "options.h"
 
@@ -16,6 +16,7 @@
 
 #include "gguf.h"
 #include "model.h"
+#include "option_values.h"
 
 #define DEFAULT_RANKS       4
 #define DEFAULT_FORMATS     "raw"
@@ -23,12 +24,10 @@
 #define DEFAULT_DUMP_TOKENS 48
 #define DEFAULT_TOKENS      8192
 #define DEFAULT_CONTEXT     1024
+#define DEFAULT_PROMPT      16
 #define MAX_STORIES         INT_MAX
 #define MAX_TOKENS          (1 << 30)
 #define MAX_DUMP_TOKENS     (1 << 16)
-
-/* Elements over which wire bits are counted: whole blocks, so that no tail blurs the figure. */
-#define WIRE_BITS_ELEMS ((size_t)FLC_BLOCK_ELEMS * 16)
 
 enum {
     KEY_MODEL = 256,
@@ -38,14 +37,18 @@ enum {
     KEY_FORMAT,
     KEY_ALGORITHM,
     KEY_INVARIANT,
+    KEY_SITE,
     KEY_STORIES,
     KEY_TOKENS,
     KEY_CONTEXT,
+    KEY_BY_POSITION,
     KEY_RESUME,
     KEY_PROGRESS,
     KEY_JSON,
     KEY_DUMP,
     KEY_DUMP_TOKENS,
+    KEY_GENERATE,
+    KEY_PROMPT,
 };
 
 static const struct argp_option option_table[] = {
@@ -70,6 +73,13 @@ static const struct argp_option option_table[] = {
      "Formats, separated by commas; reduce and gather apart as int4/int8 [raw]", 0},
     {"algorithm", KEY_ALGORITHM, "NAME", 0, "All-reduce algorithm [twostep]", 0},
     {"invariant", KEY_INVARIANT, NULL, 0, "Pass a rank's own part through the codec too", 0},
+    {"site", KEY_SITE, "NAME", 0,
+     "Where the formats are applied: to the partial sums of attention, of ffn or of both; the "
+     "other "
+     "kind is reduced raw [both]",
+     0},
+    {"by-position", KEY_BY_POSITION, "N", 0,
+     "Report likelihoods by position too, N predicted tokens of each story or window together", 0},
     {"resume", KEY_RESUME, "FILE", 0,
      "Keep each finished text's result in this file, and take from it what is there", 0},
     {"progress", KEY_PROGRESS, NULL, 0, "Show progress even where standard error is no terminal",
@@ -81,6 +91,12 @@ static const struct argp_option option_table[] = {
      1},
     {"dump-tokens", KEY_DUMP_TOKENS, "N", 0,
      "Tokens of the first story or window to dump; rows = layers * 2 * N [48]", 1},
+    {"generate", KEY_GENERATE, "N", 0,
+     "Instead of measuring perplexity, generate N tokens greedily from the beginning of each story "
+     "or window and count those before the first that differs from raw's; each feeds the whole "
+     "text before it",
+     2},
+    {"prompt", KEY_PROMPT, "N", 0, "Tokens of each story or window to generate from [16]", 2},
     {0},
 };
 
@@ -97,94 +113,6 @@ static const char description[] =
     "--resume results.jsonl\n\n"
     "Exit status: 0 success, 1 failure, 2 bad usage.";
 
-/* Read a whole number in [min, max]; ends the program when it is none. */
-static long parse_range(struct argp_state *state, const char *name, const char *text, long min,
-                        long max)
-{
-    char *end;
-    errno = 0;
-    const long value = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value < min || value > max)
-        argp_error(state, "--%s is '%s'; allowed: %ld to %ld", name, text, min, max);
-    return value;
-}
-
-static long parse_number(struct argp_state *state, const char *name, const char *text, long max)
-{
-    return parse_range(state, name, text, 1, max);
-}
-
-/* Take a path, or the default file in $FLC_DATA_DIR when `given` is NULL. */
-static void set_path(struct argp_state *state, const char *name, const char *given,
-                     const char *default_file, char path[OPTION_PATH_BYTES])
-{
-    const char *folder = getenv("FLC_DATA_DIR");
-    const bool has_folder = folder != NULL && folder[0] != '\0';
-    int length;
-    if (given != NULL) {
-        length = snprintf(path, OPTION_PATH_BYTES, "%s", given);
-    } else {
-        if (!has_folder)
-            argp_error(state, "--%s is not given and FLC_DATA_DIR, where %s would be, is not set",
-                       name, default_file);
-        length = snprintf(path, OPTION_PATH_BYTES, "%s/%s", folder, default_file);
-    }
-    if (length < 1 || length >= OPTION_PATH_BYTES)
-        argp_error(state, "--%s is a path of %d bytes; allowed: 1 to %d", name, length,
-                   OPTION_PATH_BYTES - 1);
-}
-
-/* Metadata counts too; NaN never comes out, since a parsed format always has a size. */
-static double wire_bits(struct argp_state *state, flc_format format)
-{
-    size_t wire_bytes = 0;
-    if (flc_format_wire_bytes(format, FLC_FLOAT32, WIRE_BITS_ELEMS, &wire_bytes) != FLC_OK)
-        argp_error(state, "--format: %s", flc_last_error(NULL));
-    return 8.0 * (double)wire_bytes / (double)WIRE_BITS_ELEMS;
-}
-
-static void parse_formats(struct argp_state *state, const char *list, struct options *options)
-{
-    size_t count = 1;
-    for (const char *c = list; *c != '\0'; c++)
-        count += *c == ',';
-    options->format_text = strdup(list);
-    options->formats = calloc(count, sizeof *options->formats);
-    if (options->format_text == NULL || options->formats == NULL)
-        argp_failure(state, EXIT_FAILURE, 0, "out of memory for %zu formats", count);
-
-    char *text = options->format_text;
-    for (size_t i = 0; i < count; i++) {
-        struct format_option *format = &options->formats[i];
-        char *comma = strchr(text, ',');
-        if (comma != NULL)
-            *comma = '\0';
-        if (flc_format_parse_pair(text, &format->reduce, &format->gather) != FLC_OK)
-            argp_error(state, "--format: %s", flc_last_error(NULL));
-        format->text = text;
-        format->wire_bits =
-            (wire_bits(state, format->reduce) + wire_bits(state, format->gather)) / 2;
-        text = comma != NULL ? comma + 1 : text;
-    }
-    options->format_count = count;
-}
-
-/* The library would refuse an unknown name too, but only once the ranks run. */
-static void check_algorithm(struct argp_state *state, const char *name)
-{
-    char names[512] = "";
-    size_t used = 0;
-    flc_item item;
-    for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
-        if (strcmp(item.name, name) == 0)
-            return;
-        const int length = snprintf(names + used, sizeof names - used, " %s", item.name);
-        if (length > 0 && (size_t)length < sizeof names - used)
-            used += (size_t)length;
-    }
-    argp_error(state, "--algorithm is '%s'; allowed:%s", name, names);
-}
-
 /* The command line as given, before defaults and checks that need all of it. */
 struct arguments {
     const char *model;
@@ -195,6 +123,7 @@ struct arguments {
     const char *context;
     const char *formats;
     const char *dump_tokens;
+    const char *prompt;
     struct options *options;
 };
 
@@ -220,11 +149,11 @@ static void finish_gguf(struct argp_state *state, const struct arguments *argume
         argp_error(state, "--tokenizer and --stories are not for a GGUF model; for its text there "
                           "are --tokens and --context");
     if (arguments->tokens != NULL)
-        options->tokens = (size_t)parse_range(state, "tokens", arguments->tokens, 2, MAX_TOKENS);
+        options->tokens = (size_t)option_range(state, "tokens", arguments->tokens, 2, MAX_TOKENS);
     if (arguments->context != NULL)
         options->context =
-            (size_t)parse_range(state, "context", arguments->context, 2, MODEL_MAX_WIDTH);
-    set_path(state, "text", arguments->text, "wikitext2_test.txt", options->text);
+            (size_t)option_range(state, "context", arguments->context, 2, MODEL_MAX_WIDTH);
+    option_path(state, "text", arguments->text, "wikitext2_test.txt", options->text);
 }
 
 static void finish_llama2c(struct argp_state *state, const struct arguments *arguments)
@@ -234,26 +163,44 @@ static void finish_llama2c(struct argp_state *state, const struct arguments *arg
         argp_error(state, "--tokens and --context are for a GGUF model; for others there is "
                           "--stories");
     if (arguments->stories != NULL)
-        options->stories = (size_t)parse_number(state, "stories", arguments->stories, MAX_STORIES);
-    set_path(state, "tokenizer", arguments->tokenizer, "tok512.bin", options->tokenizer);
-    set_path(state, "text", arguments->text, "tinystories_1000.json", options->text);
+        options->stories =
+            (size_t)option_range(state, "stories", arguments->stories, 1, MAX_STORIES);
+    option_path(state, "tokenizer", arguments->tokenizer, "tok512.bin", options->tokenizer);
+    option_path(state, "text", arguments->text, "tinystories_1000.json", options->text);
+}
+
+/* Perplexity, --dump or --generate, and what goes with each. */
+static void finish_modes(struct argp_state *state, const struct arguments *arguments)
+{
+    struct options *options = arguments->options;
+    const bool is_measure_only = options->resume != NULL || options->by_position != 0;
+    if (options->dump != NULL &&
+        (options->is_json || arguments->formats != NULL || options->generate != 0 ||
+         options->site != SITES || is_measure_only))
+        argp_error(state, "--dump goes with none of --by-position, --format, --generate, --json, "
+                          "--resume and --site");
+    if (options->generate != 0 && is_measure_only)
+        argp_error(state, "--generate goes with none of --by-position and --resume");
+    if (options->dump == NULL && arguments->dump_tokens != NULL)
+        argp_error(state, "--dump-tokens needs --dump");
+    if (options->generate == 0 && arguments->prompt != NULL)
+        argp_error(state, "--prompt needs --generate");
+    if (arguments->dump_tokens != NULL)
+        options->dump_tokens =
+            (size_t)option_range(state, "dump-tokens", arguments->dump_tokens, 1, MAX_DUMP_TOKENS);
+    if (arguments->prompt != NULL)
+        options->prompt =
+            (size_t)option_range(state, "prompt", arguments->prompt, 1, MODEL_MAX_WIDTH);
 }
 
 static void finish(struct argp_state *state, struct arguments *arguments)
 {
     struct options *options = arguments->options;
-    if (options->dump != NULL &&
-        (options->is_json || arguments->formats != NULL || options->resume != NULL))
-        argp_error(state, "--dump goes with none of --format, --json and --resume");
-    if (options->dump == NULL && arguments->dump_tokens != NULL)
-        argp_error(state, "--dump-tokens needs --dump");
-    if (arguments->dump_tokens != NULL)
-        options->dump_tokens =
-            (size_t)parse_number(state, "dump-tokens", arguments->dump_tokens, MAX_DUMP_TOKENS);
-    parse_formats(state, arguments->formats != NULL ? arguments->formats : DEFAULT_FORMATS,
-                  options);
-    check_algorithm(state, options->algorithm);
-    set_path(state, "model", arguments->model, "stories260K.bin", options->model);
+    finish_modes(state, arguments);
+    option_formats(state, arguments->formats != NULL ? arguments->formats : DEFAULT_FORMATS,
+                   options);
+    option_algorithm(state, options->algorithm);
+    option_path(state, "model", arguments->model, "stories260K.bin", options->model);
     options->is_gguf = is_gguf(options->model);
     if (options->is_gguf)
         finish_gguf(state, arguments);
@@ -261,43 +208,61 @@ static void finish(struct argp_state *state, struct arguments *arguments)
         finish_llama2c(state, arguments);
 }
 
+/* Where an option's text is kept, if it is not read at once. */
+static const char **text_of(struct arguments *arguments, int key)
+{
+    switch (key) {
+    case KEY_MODEL:
+        return &arguments->model;
+    case KEY_TOKENIZER:
+        return &arguments->tokenizer;
+    case KEY_TEXT:
+        return &arguments->text;
+    case KEY_FORMAT:
+        return &arguments->formats;
+    case KEY_ALGORITHM:
+        return &arguments->options->algorithm;
+    case KEY_STORIES:
+        return &arguments->stories;
+    case KEY_TOKENS:
+        return &arguments->tokens;
+    case KEY_CONTEXT:
+        return &arguments->context;
+    case KEY_RESUME:
+        return &arguments->options->resume;
+    case KEY_DUMP:
+        return &arguments->options->dump;
+    case KEY_DUMP_TOKENS:
+        return &arguments->dump_tokens;
+    case KEY_PROMPT:
+        return &arguments->prompt;
+    default:
+        return NULL;
+    }
+}
+
 static error_t parse_option(int key, char *value, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     struct options *options = arguments->options;
+    const char **text = text_of(arguments, key);
+    if (text != NULL) {
+        *text = value;
+        return 0;
+    }
     switch (key) {
-    case KEY_MODEL:
-        arguments->model = value;
-        return 0;
-    case KEY_TOKENIZER:
-        arguments->tokenizer = value;
-        return 0;
-    case KEY_TEXT:
-        arguments->text = value;
-        return 0;
     case KEY_RANKS:
-        options->ranks = (int)parse_number(state, "ranks", value, FLC_MAX_RANKS);
-        return 0;
-    case KEY_FORMAT:
-        arguments->formats = value;
-        return 0;
-    case KEY_ALGORITHM:
-        options->algorithm = value;
+        options->ranks = (int)option_range(state, "ranks", value, 1, FLC_MAX_RANKS);
         return 0;
     case KEY_INVARIANT:
         options->is_invariant = true;
         return 0;
-    case KEY_STORIES:
-        arguments->stories = value;
+    case KEY_SITE:
+        options->site = option_site(state, value);
         return 0;
-    case KEY_TOKENS:
-        arguments->tokens = value;
-        return 0;
-    case KEY_CONTEXT:
-        arguments->context = value;
-        return 0;
-    case KEY_RESUME:
-        options->resume = value;
+    case KEY_BY_POSITION:
+        options->by_position =
+            (size_t)option_range(state, "by-position", value, 1, MODEL_MAX_WIDTH);
         return 0;
     case KEY_PROGRESS:
         options->has_progress = true;
@@ -305,11 +270,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     case KEY_JSON:
         options->is_json = true;
         return 0;
-    case KEY_DUMP:
-        options->dump = value;
-        return 0;
-    case KEY_DUMP_TOKENS:
-        arguments->dump_tokens = value;
+    case KEY_GENERATE:
+        options->generate = (size_t)option_range(state, "generate", value, 1, MODEL_MAX_WIDTH);
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument '%s'", value);
@@ -331,6 +293,8 @@ void options_parse(int argc, char **argv, struct options *options)
         .tokens = DEFAULT_TOKENS,
         .context = DEFAULT_CONTEXT,
         .dump_tokens = DEFAULT_DUMP_TOKENS,
+        .site = SITES,
+        .prompt = DEFAULT_PROMPT,
     };
     struct arguments arguments = {.options = options};
     const struct argp argp = {.options = option_table, .parser = parse_option, .doc = description};

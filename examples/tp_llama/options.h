@@ -12,6 +12,8 @@
 
 #include <flashcomm/flashcomm.h>
 
+#include "forward.h"
+
 #define EXIT_USAGE        2
 
 #define OPTION_PATH_BYTES 4096
@@ -35,15 +37,21 @@ struct options {
     char *format_text; /* what the formats' texts point into */
     const char *algorithm;
     bool is_invariant;
-    size_t stories; /* of a llama2.c model */
-    size_t tokens;  /* of a GGUF model, as is context */
+    enum site site;     /* where the formats are applied; SITES: at both */
+    size_t by_position; /* predictions in a bucket; 0: no buckets */
+    size_t stories;     /* of a llama2.c model */
+    size_t tokens;      /* of a GGUF model, as is context */
     size_t context;
     const char *resume; /* NULL: results are not stored */
     bool has_progress;
     bool is_json;
-    const char *dump; /* NULL: measure perplexity */
+    const char *dump; /* NULL: none */
     size_t dump_tokens;
+    size_t generate; /* tokens; 0: measure perplexity */
+    size_t prompt;
 };
+
+extern const char *const option_site_names[SITES + 1];
 
 /* Fill `options`, to be given to options_free; on bad usage say so and exit with EXIT_USAGE. */
 void options_parse(int argc, char **argv, struct options *options);

@@ -27,8 +27,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "'<f4' is what lies in 
 static_assert(NPY_HEADER_BYTES % 64 == 0, "numpy wants the data aligned to 64 bytes");
 
 struct dump {
-    struct story story; /* the tokens fed, and one more */
-    float *values;      /* [ranks][layers][SITES][tokens][dim] */
+    const int *tokens; /* [count] */
+    size_t count;
+    float *values; /* [ranks][layers][SITES][count][dim] */
 };
 
 /* The reducer's context: a rank's slab of the dump. */
@@ -51,11 +52,12 @@ static int record_rank(struct member *member, void *context)
 {
     const struct dump *dump = context;
     const struct model *model = member->forward.model;
-    const size_t slab = model->layers * SITES * (dump->story.count - 1) * model->dim;
+    const size_t slab = model->layers * SITES * dump->count * model->dim;
     struct recorder recorder = {member, dump->values + (size_t)member->forward.rank * slab};
     const struct reducer reducer = {record_and_sum, &recorder};
-    double nll;
-    return forward_story(&member->forward, &dump->story, &reducer, &nll, &member->failure);
+    int next; /* of no interest */
+    return forward_next(&member->forward, dump->tokens, dump->count, &reducer, &next,
+                        &member->failure);
 }
 
 static int write_npy(const char *path, const float *values, int ranks, size_t rows, size_t dim,
@@ -96,7 +98,7 @@ int partials_dump(const char *path, const struct model *model, const struct stor
         return failure_set(failure, "out of memory for %llu partial sums",
                            (unsigned long long)count);
 
-    struct dump dump = {{story->tokens, tokens + 1}, values};
+    struct dump dump = {story->tokens, tokens, values};
     int status = team_run(model, ranks, record_rank, &dump, failure);
     if (status == 0)
         status = write_npy(path, values, ranks, dump_rows, model->dim, failure);

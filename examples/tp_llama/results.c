@@ -43,8 +43,8 @@ static bool read_line(const char *line, size_t byte_count, struct result *result
     int invariant = 0;
     if (sscanf(copy,
                "{\"model\": \"%16" SCNx64 "\", \"text\": \"%16" SCNx64 "\", \"codec\": \"%16" SCNx64
-               "\", \"ranks\": %4d, \"invariant\": %1d, \"algorithm\": \"%63[^\"\\]\", "
-               "\"format\": \"%63[^\"\\]\", \"nll\": %24lg}",
+               "\", \"ranks\": %4d, \"invariant\": %1d, \"algorithm\": \"%127[^\"\\]\", "
+               "\"format\": \"%127[^\"\\]\", \"nll\": %24lg}",
                &key->model, &key->text, &key->codec, &key->ranks, &invariant, key->algorithm,
                key->format, &result->nll) != 8)
         return false;
@@ -81,9 +81,49 @@ static int fingerprint_codec(flc_format format, uint64_t *sum, struct failure *f
     return status;
 }
 
-int result_key_init(struct result_key *key, uint64_t model, const struct story *text, int ranks,
-                    const flc_coll_config *config, struct failure *failure)
+/* The formats of one site as reduce/gather. */
+static int print_formats(const flc_coll_config *config, char text[RESULT_NAME_BYTES],
+                         struct failure *failure)
 {
+    char reduce[RESULT_NAME_BYTES];
+    char gather[RESULT_NAME_BYTES];
+    if (flc_format_print(config->reduce, reduce, sizeof reduce) != FLC_OK ||
+        flc_format_print(config->gather, gather, sizeof gather) != FLC_OK)
+        return failure_set(failure, "%s", flc_last_error(NULL));
+    const int length = snprintf(text, RESULT_NAME_BYTES, "%s/%s", reduce, gather);
+    if (length < 0 || length >= RESULT_NAME_BYTES)
+        return failure_set(failure, "the format %s/%s is too long to be stored", reduce, gather);
+    return 0;
+}
+
+/* Name and fingerprint the formats; once where both sites have the same, so that the key does not
+ * depend on how they were asked for. */
+static int add_formats(struct result_key *key, const struct way *way, struct failure *failure)
+{
+    char texts[SITES][RESULT_NAME_BYTES];
+    for (int site = 0; site < SITES; site++) {
+        if (print_formats(&way->configs[site], texts[site], failure) != 0)
+            return -1;
+    }
+    const bool is_uniform = strcmp(texts[SITE_ATTENTION], texts[SITE_FFN]) == 0;
+    const int length = is_uniform ? snprintf(key->format, sizeof key->format, "%s", texts[SITE_FFN])
+                                  : snprintf(key->format, sizeof key->format, "attention=%s+ffn=%s",
+                                             texts[SITE_ATTENTION], texts[SITE_FFN]);
+    if (length < 0 || (size_t)length >= sizeof key->format)
+        return failure_set(failure, "the formats %s and %s are too long to be stored",
+                           texts[SITE_ATTENTION], texts[SITE_FFN]);
+    for (int site = 0; site < (is_uniform ? 1 : SITES); site++) {
+        if (fingerprint_codec(way->configs[site].reduce, &key->codec, failure) != 0 ||
+            fingerprint_codec(way->configs[site].gather, &key->codec, failure) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int result_key_init(struct result_key *key, uint64_t model, const struct story *text, int ranks,
+                    const struct way *way, struct failure *failure)
+{
+    const flc_coll_config *config = &way->configs[0]; /* the sites differ in formats only */
     *key = (struct result_key){
         .model = model,
         .text = fingerprint_of(text->tokens, text->count * sizeof *text->tokens),
@@ -91,18 +131,14 @@ int result_key_init(struct result_key *key, uint64_t model, const struct story *
         .ranks = ranks,
         .is_invariant = (config->flags & FLC_INVARIANT) != 0,
     };
-    char reduce[RESULT_NAME_BYTES];
-    char gather[RESULT_NAME_BYTES];
-    if (flc_format_print(config->reduce, reduce, sizeof reduce) != FLC_OK ||
-        flc_format_print(config->gather, gather, sizeof gather) != FLC_OK)
-        return failure_set(failure, "%s", flc_last_error(NULL));
-    const int length = snprintf(key->format, sizeof key->format, "%s/%s", reduce, gather);
-    if (length < 0 || (size_t)length >= sizeof key->format)
-        return failure_set(failure, "the format %s/%s is too long to be stored", reduce, gather);
     snprintf(key->algorithm, sizeof key->algorithm, "%s", config->algorithm);
-    if (fingerprint_codec(config->reduce, &key->codec, failure) != 0)
-        return -1;
-    return fingerprint_codec(config->gather, &key->codec, failure);
+    return add_formats(key, way, failure);
+}
+
+void result_key_narrow(struct result_key *key, size_t first, size_t count)
+{
+    const uint64_t part[] = {first, count};
+    key->text = fingerprint_more(key->text, part, sizeof part);
 }
 
 static int read_lines(struct results *results, const char *text, size_t byte_count,

@@ -2,8 +2,8 @@
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
  * A file of finished results, so that an interrupted measurement goes on where it was. A result is
- * one line of JSON: the negative log-likelihood of one text with one format, and everything it
- * depends on. Runs with other models, texts or formats may share a file.
+ * one line of JSON: the negative log-likelihood of one text, or of a part of its tokens, with one
+ * format, and everything it depends on. Runs with other models, texts or formats may share a file.
  */
 #ifndef TP_LLAMA_RESULTS_H
 #define TP_LLAMA_RESULTS_H
@@ -17,18 +17,20 @@
 
 #include "failure.h"
 #include "stories.h"
+#include "way.h"
 
-#define RESULT_NAME_BYTES 64
+#define RESULT_NAME_BYTES 128
 
 /* What a result depends on. */
 struct result_key {
     uint64_t model; /* fingerprints: of the file, */
-    uint64_t text;  /* of the tokens, */
+    uint64_t text;  /* of the tokens, and of which of them are judged, */
     uint64_t codec; /* and of what the formats make of a sample */
     int ranks;
     bool is_invariant;
     char algorithm[RESULT_NAME_BYTES];
-    char format[RESULT_NAME_BYTES]; /* canonical, of the reduce and the gather step */
+    char format[RESULT_NAME_BYTES]; /* canonical, of the reduce and the gather step; where it is
+                                       not the same, of each site */
 };
 
 struct result {
@@ -43,9 +45,12 @@ struct results {
     FILE *stream; /* open for appending */
 };
 
-/* Make the key of a text with a configuration of the collective. */
+/* Make the key of a whole text with a way to all-reduce. */
 int result_key_init(struct result_key *key, uint64_t model, const struct story *text, int ranks,
-                    const flc_coll_config *config, struct failure *failure);
+                    const struct way *way, struct failure *failure);
+
+/* Make a whole text's key that of its `count` predictions from the one numbered `first` on. */
+void result_key_narrow(struct result_key *key, size_t first, size_t count);
 
 /*
  * Read the results of a file, which is created if it is not there, and keep it open for more; to

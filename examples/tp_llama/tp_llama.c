@@ -4,8 +4,9 @@
  * tp_llama: how far may the bits of an all-reduce go down before a language model notices?
  *
  * Runs a small llama with tensor parallelism over threads, all-reduces its partial sums through
- * flashcomm in each given format, and prints the perplexity; or dumps the partial sums. Reading
- * order: this file, subject.h, team.h, forward.h, shard.h.
+ * flashcomm in each given format, and prints the perplexity, or how long a generated text stays the
+ * raw model's; or dumps the partial sums. Reading order: this file, subject.h, team.h, forward.h,
+ * shard.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,109 +14,118 @@
 #include <flashcomm/flashcomm.h>
 
 #include "failure.h"
+#include "generate.h"
 #include "options.h"
 #include "partials.h"
 #include "perplexity.h"
+#include "report.h"
 #include "stories.h"
 #include "subject.h"
 
 /* Print the failure; returns the exit status that goes with it. */
-static int report(const struct failure *failure, int exit_status)
+static int fail(const struct failure *failure, int exit_status)
 {
     fprintf(stderr, "tp_llama: %s\n", failure->text);
     return exit_status;
 }
 
-static void print_json_string(const char *text)
+/* The formats' ways, [format_count], and raw's; to be freed. NULL: out of memory. */
+static struct way *make_ways(const struct options *options, struct way *raw)
 {
-    putchar('"');
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\')
-            printf("\\%c", *c);
-        else if ((unsigned char)*c < ' ')
-            printf("\\u%04x", (unsigned)*c);
-        else
-            putchar(*c);
+    *raw = (struct way){.name = "raw"};
+    for (int site = 0; site < SITES; site++) {
+        raw->configs[site] = (flc_coll_config)FLC_COLL_CONFIG_INIT;
+        raw->configs[site].algorithm = options->algorithm;
+        raw->configs[site].flags = options->is_invariant ? FLC_INVARIANT : 0;
     }
-    putchar('"');
-}
-
-static void print_json(const struct options *options, const struct stories *stories,
-                       const double *perplexities)
-{
-    printf("{\"model\": ");
-    print_json_string(options->model);
-    printf(", \"text\": ");
-    print_json_string(options->text);
-    if (options->is_gguf)
-        printf(", \"windows\": %zu, \"context\": %zu", stories->count, options->context);
-    else
-        printf(", \"stories\": %zu", stories->count);
-    printf(", \"tokens\": %zu, \"results\": [", stories->targets);
-    for (size_t i = 0; i < options->format_count; i++) {
-        printf("%s{\"format\": ", i == 0 ? "" : ", ");
-        print_json_string(options->formats[i].text);
-        printf(", \"ranks\": %d, \"perplexity\": %.6f, \"wire_bits\": %.6f}", options->ranks,
-               perplexities[i], options->formats[i].wire_bits);
+    struct way *ways = calloc(options->format_count, sizeof *ways);
+    for (size_t i = 0; ways != NULL && i < options->format_count; i++) {
+        ways[i] = *raw;
+        ways[i].name = options->formats[i].text;
+        for (int site = 0; site < SITES; site++) {
+            if (options->site != SITES && options->site != (enum site)site)
+                continue;
+            ways[i].configs[site].reduce = options->formats[i].reduce;
+            ways[i].configs[site].gather = options->formats[i].gather;
+        }
     }
-    printf("]}\n");
-}
-
-static void print_table(const struct options *options, const struct stories *stories,
-                        const double *perplexities)
-{
-    if (options->is_gguf)
-        printf("windows %zu of at most %zu tokens, each judged from its second on: ",
-               stories->count, options->context);
-    else
-        printf("stories %zu, ", stories->count);
-    printf("tokens %zu, ranks %d, algorithm %s\n\n", stories->targets, options->ranks,
-           options->algorithm);
-    printf("%-28s %9s %10s\n", "format", "wire bits", "perplexity");
-    for (size_t i = 0; i < options->format_count; i++)
-        printf("%-28s %9.3f %10.3f\n", options->formats[i].text, options->formats[i].wire_bits,
-               perplexities[i]);
+    return ways;
 }
 
 static int measure(const struct options *options, const struct subject *subject)
 {
     struct failure failure;
-    int exit_status = EXIT_SUCCESS;
-    struct way *ways = calloc(options->format_count, sizeof *ways);
-    double *perplexities = calloc(options->format_count, sizeof *perplexities);
-    if (ways == NULL || perplexities == NULL) {
-        failure_set(&failure, "out of memory for %zu formats", options->format_count);
-        exit_status = report(&failure, EXIT_FAILURE);
-        goto end;
-    }
-    for (size_t i = 0; i < options->format_count; i++) {
-        ways[i].name = options->formats[i].text;
-        ways[i].config = (flc_coll_config)FLC_COLL_CONFIG_INIT;
-        ways[i].config.reduce = options->formats[i].reduce;
-        ways[i].config.gather = options->formats[i].gather;
-        ways[i].config.algorithm = options->algorithm;
-        ways[i].config.flags = options->is_invariant ? FLC_INVARIANT : 0;
-    }
+    struct way raw;
+    const size_t bucket_count = perplexity_buckets(&subject->texts, options->by_position);
+    struct way *ways = make_ways(options, &raw);
+    struct likelihood *likelihoods =
+        calloc(options->format_count * bucket_count, sizeof *likelihoods);
     const struct perplexity_job job = {
         .model = &subject->model,
         .stories = &subject->texts,
         .ranks = options->ranks,
         .ways = ways,
         .way_count = options->format_count,
+        .bucket_size = options->by_position,
         .resume = options->resume,
         .has_progress = options->has_progress,
     };
-    if (perplexity_measure(&job, perplexities, &failure) != 0)
-        exit_status = report(&failure, EXIT_FAILURE);
-    else if (options->is_json)
-        print_json(options, &subject->texts, perplexities);
+    int status;
+    if (ways == NULL || likelihoods == NULL)
+        status = failure_set(&failure, "out of memory for %zu formats", options->format_count);
     else
-        print_table(options, &subject->texts, perplexities);
-
-end:
+        status = perplexity_measure(&job, likelihoods, &failure);
+    if (status == 0)
+        report_perplexity(options, &subject->texts, likelihoods, bucket_count);
     free(ways);
-    free(perplexities);
-    return exit_status;
+    free(likelihoods);
+    return status == 0 ? EXIT_SUCCESS : fail(&failure, EXIT_FAILURE);
+}
+
+/* The model's context and the texts' lengths are known only now. */
+static int check_generate(const struct options *options, const struct subject *subject,
+                          struct failure *failure)
+{
+    const size_t context = subject->model.context;
+    if (options->prompt >= context || options->generate > context - options->prompt)
+        return failure_set(failure,
+                           "--prompt is %zu and --generate %zu; allowed with this model: %zu in "
+                           "all, its context",
+                           options->prompt, options->generate, context);
+    if (generate_stories(&subject->texts, options->prompt) == 0)
+        return failure_set(failure, "--prompt is %zu; no text has as many tokens", options->prompt);
+    return 0;
+}
+
+static int generate(const struct options *options, const struct subject *subject)
+{
+    struct failure failure;
+    if (check_generate(options, subject, &failure) != 0)
+        return fail(&failure, EXIT_USAGE);
+    struct way raw;
+    struct way *ways = make_ways(options, &raw);
+    struct agreement *agreements = calloc(options->format_count, sizeof *agreements);
+    const struct generate_job job = {
+        .model = &subject->model,
+        .stories = &subject->texts,
+        .ranks = options->ranks,
+        .ways = ways,
+        .way_count = options->format_count,
+        .raw = &raw,
+        .prompt = options->prompt,
+        .tokens = options->generate,
+        .has_progress = options->has_progress,
+    };
+    int status;
+    if (ways == NULL || agreements == NULL)
+        status = failure_set(&failure, "out of memory for %zu formats", options->format_count);
+    else
+        status = generate_measure(&job, agreements, &failure);
+    if (status == 0)
+        report_generation(options, generate_stories(&subject->texts, options->prompt), agreements);
+    free(ways);
+    free(agreements);
+    return status == 0 ? EXIT_SUCCESS : fail(&failure, EXIT_FAILURE);
 }
 
 static int dump(const struct options *options, const struct subject *subject)
@@ -126,12 +136,12 @@ static int dump(const struct options *options, const struct subject *subject)
     if (options->dump_tokens >= story->count) {
         failure_set(&failure, "--dump-tokens is %zu; allowed with this text: 1 to %zu",
                     options->dump_tokens, story->count - 1);
-        return report(&failure, EXIT_USAGE);
+        return fail(&failure, EXIT_USAGE);
     }
     size_t rows = 0;
     if (partials_dump(options->dump, model, story, options->dump_tokens, options->ranks, &rows,
                       &failure) != 0)
-        return report(&failure, EXIT_FAILURE);
+        return fail(&failure, EXIT_FAILURE);
     printf("%s: float32 [%d][%zu][%zu]\n", options->dump, options->ranks, rows, model->dim);
     return EXIT_SUCCESS;
 }
@@ -144,15 +154,17 @@ int main(int argc, char **argv)
     options_parse(argc, argv, &options);
     int exit_status = subject_load(&options, &subject, &failure);
     if (exit_status != EXIT_SUCCESS) {
-        report(&failure, exit_status);
+        fail(&failure, exit_status);
     } else {
-        exit_status = options.dump != NULL ? dump(&options, &subject) : measure(&options, &subject);
+        exit_status = options.dump != NULL    ? dump(&options, &subject)
+                      : options.generate != 0 ? generate(&options, &subject)
+                                              : measure(&options, &subject);
         subject_free(&subject);
     }
     options_free(&options);
     if (fflush(stdout) != 0 && exit_status == EXIT_SUCCESS) {
         failure_set(&failure, "cannot write to standard output");
-        exit_status = report(&failure, EXIT_FAILURE);
+        exit_status = fail(&failure, EXIT_FAILURE);
     }
     return exit_status;
 }

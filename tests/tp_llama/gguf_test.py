@@ -69,7 +69,8 @@ class Model(Folder):
     def check_encodings(self, matrix, embedding):
         data, tensors = tiny_gguf.make(matrix, embedding)
         tokens = tokens_of_text()
-        expected = math.exp(tiny_gguf.negative_log_likelihood(tensors, tokens) / (len(tokens) - 1))
+        found = tiny_gguf.negative_log_likelihoods(tensors, tokens)
+        expected = math.exp(sum(found) / len(found))
         for ranks in (1, 2, 3):
             report = self.report(data, "--ranks", str(ranks), "--context", "64")
             self.assertEqual((report["windows"], report["tokens"]), (1, len(tokens) - 1))
@@ -87,9 +88,64 @@ class Model(Folder):
         tokens = tokens_of_text()[:25] # the third window of 12 would have one token only
         report = self.report(data, "--ranks", "3", "--context", "12", "--tokens", "25")
         self.assertEqual((report["windows"], report["context"], report["tokens"]), (2, 12, 22))
-        total = sum(tiny_gguf.negative_log_likelihood(tensors, tokens[i:i + 12]) for i in (0, 12))
+        total = sum(sum(tiny_gguf.negative_log_likelihoods(tensors, tokens[i:i + 12]))
+                    for i in (0, 12))
         perplexity = report["results"][0]["perplexity"]
         self.assertAlmostEqual(perplexity / math.exp(total / 22), 1, delta=TOLERANCE)
+
+    def test_by_position(self):
+        data, tensors = tiny_gguf.make(tiny_gguf.Q8_0, tiny_gguf.Q4_1)
+        tokens = tokens_of_text()[:19]
+        arguments = ("--ranks", "3", "--context", "12", "--tokens", "19")
+        report = self.report(data, *arguments, "--by-position", "4")
+        windows = [tiny_gguf.negative_log_likelihoods(tensors, tokens[i:i + 12]) for i in (0, 12)]
+        buckets = report["results"][0].pop("by_position")
+        self.assertEqual([(bucket["first"], bucket["tokens"]) for bucket in buckets],
+                         [(1, 8), (5, 6), (9, 3)])
+        for bucket in buckets:
+            first = bucket["first"] - 1
+            found = [nll for window in windows for nll in window[first:first + 4]]
+            self.assertAlmostEqual(bucket["nll"], sum(found) / len(found), delta=TOLERANCE)
+            self.assertAlmostEqual(bucket["perplexity"] / math.exp(bucket["nll"]), 1,
+                                   delta=TOLERANCE)
+        self.assertEqual(report, self.report(data, *arguments))
+        wide = self.report(data, *arguments, "--by-position", "64")["results"][0]["by_position"]
+        self.assertEqual([(bucket["first"], bucket["tokens"]) for bucket in wide], [(1, 17)])
+
+    def test_sites(self):
+        data, _ = tiny_gguf.make(tiny_gguf.Q4_1, tiny_gguf.Q8_0)
+        arguments = ("--ranks", "3", "--context", "64", "--format", "raw,int2")
+        reports = {site: self.report(data, *arguments, "--site", site)
+                   for site in ("attention", "ffn", "both")}
+        self.assertEqual(reports["both"], self.report(data, *arguments))
+        self.assertNotIn("site", reports["both"])
+        self.assertEqual([reports[site]["site"] for site in ("attention", "ffn")],
+                         ["attention", "ffn"])
+        raw, int2 = ({report["results"][i]["perplexity"] for report in reports.values()}
+                     for i in (0, 1))
+        self.assertEqual((len(raw), len(int2), len(raw & int2)), (1, 3, 0))
+
+    def test_generate(self):
+        data, _ = tiny_gguf.make(tiny_gguf.Q4_1, tiny_gguf.Q8_0)
+        report = self.report(data, "--ranks", "2", "--context", "16", "--prompt", "6",
+                             "--generate", "10", "--format", "raw,int1")
+        length = len(tokens_of_text())
+        texts = length // 16 + (length % 16 >= 6)
+        self.assertEqual((report["texts"], report["prompt"], report["generated"]), (texts, 6, 10))
+        raw, int1 = report["results"]
+        self.assertEqual((raw["equal_tokens"], raw["equal_texts"]), (10, texts))
+        self.assertLess(int1["equal_tokens"], 10)
+        self.assertLess(int1["equal_texts"], texts)
+
+    def test_tables(self):
+        data, _ = tiny_gguf.make(tiny_gguf.Q4_1, tiny_gguf.Q8_0)
+        arguments = ("--ranks", "2", "--context", "12", "--site", "ffn", "--format", "int4")
+        result = self.run_model(data, *arguments, "--by-position", "8")
+        self.assertIn("formats at ffn only", result.stdout)
+        self.assertEqual(result.stdout.count("int4"), 3)
+        result = self.run_model(data, *arguments, "--generate", "2", "--prompt", "10")
+        self.assertIn("formats at ffn only", result.stdout)
+        self.assertIn("equal tokens", result.stdout)
 
     def test_dump(self):
         data, _ = tiny_gguf.make(tiny_gguf.Q4_1, tiny_gguf.Q8_0)
@@ -187,6 +243,33 @@ class Resume(Folder):
         self.report(self.data[:-1] + b"\x01", *self.arguments)
         self.assertEqual(len(self.lines()), 4 * count)
 
+    def test_sites_do_not_mix(self):
+        both = self.report(self.data, *self.arguments)
+        count = len(self.lines())
+        for added, site in enumerate(("attention", "ffn"), start=1):
+            arguments = (*self.arguments, "--site", site)
+            whole = self.report(self.data, *arguments)
+            self.assertNotEqual(whole["results"][1], both["results"][1])
+            # What is raw at both sites is there already.
+            self.assertEqual(len(self.lines()), count + added * count // 2)
+            self.assertEqual(self.report(self.data, *arguments), whole)
+            self.assertEqual(len(self.lines()), count + added * count // 2)
+        self.assertEqual(self.report(self.data, *self.arguments), both)
+
+    def test_buckets_go_on(self):
+        self.report(self.data, *self.arguments)
+        count = len(self.lines())
+        arguments = (*self.arguments, "--by-position", "5")
+        whole = self.report(self.data, *arguments)
+        lines = self.lines()
+        self.assertGreater(len(lines), 2 * count)
+        self.assertEqual(self.report(self.data, *arguments), whole)
+        self.assertEqual(self.lines(), lines)
+        self.write_lines(lines[:count + 4])
+        self.assertEqual(self.report(self.data, *arguments), whole)
+        self.report(self.data, *self.arguments, "--by-position", "4")
+        self.assertEqual(self.report(self.data, *arguments), whole)
+
     def test_bad_lines(self):
         self.report(self.data, *self.arguments)
         lines = self.lines()
@@ -206,7 +289,16 @@ class Usage(Folder):
         data, _ = tiny_gguf.make(tiny_gguf.Q4_1, tiny_gguf.Q8_0)
         for arguments in (["--tokenizer", self.text], ["--stories", "1"], ["--tokens", "1"],
                           ["--context", "1"], ["--context", "2x"], ["--ranks", "4", "--context",
-                                                                    "12"]):
+                                                                    "12"],
+                          ["--context", "12", "--ranks", "1", "--generate", "1", "--prompt", "12"],
+                          ["--context", "12", "--ranks", "1", "--generate", "2", "--prompt", "11"],
+                          ["--context", "64", "--ranks", "1", "--generate", "1", "--prompt", "60"],
+                          ["--by-position", "0"], ["--site", "mlp"], ["--prompt", "2"],
+                          ["--generate", "2", "--by-position", "2"],
+                          ["--generate", "2", "--resume", "never.jsonl"],
+                          ["--dump", "never.npy", "--site", "ffn"],
+                          ["--dump", "never.npy", "--by-position", "2"],
+                          ["--dump", "never.npy", "--generate", "2"]):
             result = self.run_model(data, *arguments)
             self.assertEqual(result.returncode, EXIT_USAGE, arguments)
             self.assertIn("tp_llama: ", result.stderr)

@@ -172,11 +172,11 @@ def attend(query, keys, values):
             for i in range(HEAD_SIZE)]
 
 
-def negative_log_likelihood(tensors, tokens):
-    """That of all tokens of a window after its first."""
+def negative_log_likelihoods(tensors, tokens):
+    """That of each token of a window after its first."""
     keys = [[] for _ in range(LAYERS)]
     values = [[] for _ in range(LAYERS)]
-    total = 0.0
+    found = []
     for position, (token, target) in enumerate(zip(tokens, tokens[1:])):
         x = tensors["token_embd"][token]
         for layer in range(LAYERS):
@@ -196,5 +196,5 @@ def negative_log_likelihood(tensors, tokens):
             gated = [gate / (1 + math.exp(-gate)) * up for gate, up in zip(gates, ups)]
             x = [a + b for a, b in zip(x, multiply(tensors[name + "ffn_down"], gated))]
         logits = multiply(tensors["token_embd"], normalize(x, tensors["output_norm"][0]))
-        total -= math.log(soften(logits)[target])
-    return total
+        found.append(-math.log(soften(logits)[target]))
+    return found

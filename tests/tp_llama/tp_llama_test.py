@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
-"""tp_llama on a real model: perplexity per format, rank counts, the dump, bad usage.
+"""tp_llama on a real model: perplexity per format, site and position, rank counts, generated text,
+the dump, bad usage.
 
 Usage: tp_llama_test.py PROGRAM [--quick]
 
@@ -11,6 +12,7 @@ or where the program was built without jansson, it exits 77: skipped.
 """
 
 import json
+import math
 import os
 import struct
 import subprocess
@@ -108,6 +110,32 @@ class Perplexity(unittest.TestCase):
         self.assertEqual(result["format"], "int4/int8")
         self.assertGreater(result["wire_bits"], 6)
         self.assertLess(result["wire_bits"], 7)
+
+    def test_sites_and_positions(self):
+        arguments = ("--stories", str(FEW_STORIES), "--format", "raw,int2:g32:spike")
+        whole = run_json(*arguments, "--by-position", "128")
+        parts = {site: run_json(*arguments, "--site", site) for site in ("attention", "ffn")}
+        raw, coded = (result["perplexity"] for result in whole["results"])
+        for part in parts.values():
+            self.assertEqual(part["results"][0]["perplexity"], raw)
+            self.assertLess(raw, part["results"][1]["perplexity"])
+            self.assertLess(part["results"][1]["perplexity"], coded)
+        for result in whole["results"]:
+            buckets = result["by_position"]
+            self.assertEqual(sum(bucket["tokens"] for bucket in buckets), whole["tokens"])
+            self.assertEqual([bucket["first"] for bucket in buckets],
+                             [1 + 128 * i for i in range(len(buckets))])
+            total = sum(bucket["tokens"] * bucket["nll"] for bucket in buckets)
+            perplexity = math.exp(total / whole["tokens"])
+            self.assertAlmostEqual(perplexity, result["perplexity"], delta=1e-4)
+
+    def test_generate(self):
+        report = run_json("--stories", "3", "--generate", "40", "--format",
+                          "raw,int8:g32,int2:g32:spike")
+        self.assertEqual((report["texts"], report["prompt"]), (3, 16))
+        raw, wide, narrow = (result["equal_tokens"] for result in report["results"])
+        self.assertEqual(raw, 40)
+        self.assertGreater(wide, narrow)
 
 
 class Text(unittest.TestCase):
