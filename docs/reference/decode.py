@@ -21,17 +21,21 @@ NAN_MARK_WIDE, NAN_MARK_COMPACT = 0x7FC0, 255
 FRACTIONS = (0x00, 0x0C, 0x18, 0x26, 0x35, 0x45, 0x57, 0x6B)
 PLANES = {8: (8,), 7: (4, 2, 1), 6: (4, 2), 5: (4, 1), 4: (4,), 3: (2, 1), 2: (2,), 1: (1,)}
 OPTIONS = {f"g{group}": ("group", group) for group in (16, 32, 64, 128, 256)} | {
-    "asym": ("symmetric", False), "sym": ("symmetric", True), "spike": ("spikes", True),
-    "wide": ("compact", False), "compact": ("compact", True)}
-Format = namedtuple("Format", "bits group symmetric spikes compact",
-                    defaults=(128, False, False, False))
+    "asym": ("scheme", "asym"), "sym": ("scheme", "sym"), "rot": ("scheme", "rot"),
+    "spike": ("spikes", True), "wide": ("compact", False), "compact": ("compact", True),
+    "search": ("search", True)}
+PRESETS = {"lowest": "int2:g32:rot:search", "low": "int3:g32:rot:search", "fast": "int4:g32:rot",
+           "balanced": "int5:g64:rot", "safe": "int6:g64:rot"}
+LEVELS = {1: (64,), 2: (36, 124), 3: (13, 41, 73, 121), 4: (5, 15, 25, 37, 49, 63, 79, 101)}
+Format = namedtuple("Format", "bits group scheme spikes compact search",
+                    defaults=(128, "asym", False, False, False))
 
 
 def parse_format(text):
     """The Format that `text` names, None for raw."""
     if text == "raw":
         return None
-    name, *options = text.split(":")
+    name, *options = PRESETS.get(text, text).split(":")
     if name not in [f"int{bits}" for bits in PLANES]:
         raise ValueError(f"format '{text}': '{name}' is neither raw nor int1 to int8")
     fields = {}
@@ -40,7 +44,13 @@ def parse_format(text):
         if field is None or field in fields:
             raise ValueError(f"format '{text}': option '{option}' is unknown or says it twice")
         fields[field] = value
-    return Format(int(name[3:]), **fields)
+    if fields.get("scheme") == "rot":
+        fields.setdefault("compact", True)
+    form = Format(int(name[3:]), **fields)
+    if form.scheme == "rot" and (form.spikes or not form.compact) or form.search and (
+            form.scheme != "rot" or form.bits > 4):
+        raise ValueError(f"format '{text}': its options exclude each other")
+    return form
 
 
 def reject_if(condition, what):
@@ -57,18 +67,19 @@ def plane_bytes(count, width):
 
 
 def entry_bytes(form):
-    return (1 if form.compact else 2) * (1 if form.symmetric else 2)
+    return (1 if form.compact else 2) * (2 if form.scheme == "asym" else 1)
 
 
 def section_bytes(form, n):
     """Sizes of the header, scales, spikes, positions and codes of a block of n elements."""
     groups = math.ceil(n / form.group)
+    codes = groups * form.group if form.scheme == "rot" else n
     return (16 if form.compact else 0,
             a16(groups * entry_bytes(form)),
             a16(groups * 4) if form.spikes else 0,
             sum(plane_bytes(2 * groups, w) for w in PLANES[position_bits(form)])
             if form.spikes else 0,
-            sum(plane_bytes(n, w) for w in PLANES[form.bits]))
+            sum(plane_bytes(codes, w) for w in PLANES[form.bits]))
 
 
 def position_bits(form):
@@ -120,7 +131,7 @@ def read_scale_and_zero(form, wire, at, base):
         pattern, = struct.unpack_from("<H", wire, at)
         is_nan = pattern == NAN_MARK_WIDE
         reject_if(not is_nan and not 0x0080 <= pattern <= 0x7F7F, f"scale {pattern:#06x}")
-    if form.symmetric:
+    if form.scheme == "sym":
         zero = 0 if form.bits == 1 else -(1 << form.bits - 1)
     elif not form.compact:
         zero, = struct.unpack_from("<h", wire, at + 2)
@@ -153,6 +164,45 @@ def spike(stored, dtype):
     if int.from_bytes(stored, "little") & 0x7FFF > infinity:
         return CANONICAL_NAN[dtype]
     return b"\0\0" + stored if dtype == "fp32" else stored
+
+
+def single(x):
+    """x rounded to float32: a sum of two of them, rounded twice, is as if rounded once."""
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def rotated_group(form, dtype, u, base, codes):
+    """The elements of a whole rotated group whose stored scale is u."""
+    if u in (0, NAN_MARK_COMPACT):
+        return [CANONICAL_NAN[dtype] if u else bytes(ELEMENT_BYTES[dtype])] * form.group
+    largest = 118 - (form.group.bit_length() - 1)
+    reject_if(u > 248 or base + u // 8 > largest, f"scale {u} with base exponent {base}")
+    scale = math.ldexp(1 + FRACTIONS[u % 8] / 128, base + u // 8)
+    half = 1 << form.bits - 1
+    levels = LEVELS.get(form.bits, range(1, 2 * half, 2))
+    v = [(levels[q - half] if q >= half else -levels[half - 1 - q]) * scale for q in codes]
+    step = 1
+    while step < form.group:
+        for i in range(form.group):
+            if not i & step:
+                v[i], v[i + step] = single(v[i] + v[i + step]), single(v[i] - v[i + step])
+        step *= 2
+    limit = 65504.0 if dtype == "fp16" else math.ldexp(255, 120)
+    signs = [-1 if bin(i & i >> 1 & 0x55).count("1") % 2 else 1 for i in range(form.group)]
+    return [element(min(max(sign * x, -limit), limit), dtype) for sign, x in zip(signs, v)]
+
+
+def rotated_block(form, dtype, wire, start, n):
+    """The n elements of a block of a rotated format."""
+    header, scales, *_ = section_bytes(form, n)
+    groups = math.ceil(n / form.group)
+    base = read_base_exponent(wire, start)
+    codes = read_planes(wire, start + header + scales, groups * form.group, form.bits)
+    elements = []
+    for k in range(groups):
+        elements += rotated_group(form, dtype, wire[start + header + k], base,
+                                  codes[k * form.group:(k + 1) * form.group])
+    return elements[:n]
 
 
 def decode_block(form, dtype, wire, start, n):
@@ -194,7 +244,8 @@ def decode(format_text, dtype, wire, count):
     elements, start = [], 0
     for first in range(0, count, BLOCK):
         n = min(BLOCK, count - first)
-        elements += decode_block(form, dtype, wire, start, n)
+        block = rotated_block if form.scheme == "rot" else decode_block
+        elements += block(form, dtype, wire, start, n)
         start += sum(section_bytes(form, n))
     return b"".join(elements)
 

@@ -4,9 +4,9 @@
  * Formats, sizes, encode and decode: the codec without ranks.
  *
  * A tensor is cut into groups of 16 to 256 elements; each group is mapped to integers of 1 to 8
- * bits by a scale and a zero of its own. Two optional refinements: spikes (each group's minimum
- * and maximum travel as 16-bit floats and leave the range) and compact metadata. docs/format.md
- * defines every byte, docs/numerics.md every error bound. All functions here are
+ * bits by a scale and a zero of its own. Optional refinements: spikes (each group's minimum
+ * and maximum travel as 16-bit floats and leave the range), compact metadata, and rotation.
+ * docs/format.md defines every byte, docs/numerics.md every error bound. All functions here are
  * thread-safe, allocate nothing, and leave the caller's floating-point environment as it was; their
  * results depend on their arguments alone.
  */
@@ -41,6 +41,8 @@ FLC_API const char *flc_type_name(flc_type type);
 typedef enum flc_scheme {
     FLC_ASYMMETRIC = 0, /* scale and integer zero: the group's own range */
     FLC_SYMMETRIC = 1,  /* scale alone: the range is centred on 0 */
+    FLC_ROTATED = 2,    /* the group turned by a Hadamard matrix, which spreads outliers, then scale
+                           alone; levels of a gaussian up to 4 bits; compact, without spikes */
 } flc_scheme;
 
 typedef enum flc_metadata {
@@ -58,7 +60,9 @@ typedef struct flc_format {
     uint8_t spikes;   /* 1: minimum and maximum of each group travel as floats; else 0 */
     uint8_t metadata; /* enum flc_metadata */
     uint16_t group;   /* elements that share one scale: 16, 32, 64, 128 or 256 */
-    uint8_t reserved[10];
+    uint8_t search;   /* 1: the encoder tries several scales and keeps the best; rotated formats of
+                         1 to 4 bits only. The wire is read the same way */
+    uint8_t reserved[9];
 } flc_format;
 
 /* Room for the longest text of one format, or of a reduce/gather pair, with its final NUL. */
@@ -66,8 +70,9 @@ typedef struct flc_format {
 
 /*
  * Read one format: `raw`, or `int` and the bits, then options in any order, each after a colon:
- * `g` and the group (default g128), `sym` or `asym`, `spike`, `compact` or `wide`. Examples:
- * `int4`, `int5:g64:sym`, `int2:g32:spike:compact`.
+ * `g` and the group (default g128), `asym`, `sym` or `rot`, `spike`, `compact` or `wide`, `search`.
+ * Or the name of a preset (flc_preset_at), which takes no options. Examples: `int4`,
+ * `int5:g64:sym`, `int2:g32:spike:compact`, `int3:g32:rot:search`, `fast`.
  *
  *   text    NUL-terminated
  *   format  written on success
@@ -97,6 +102,19 @@ FLC_API flc_status flc_format_print(flc_format format, char *text, size_t text_b
  * and what is allowed. Since 0.1.
  */
 FLC_API flc_status flc_format_check(flc_format format);
+
+/*
+ * A preset: a format chosen by measured quality for its wire bits (docs/accuracy.md).
+ *
+ *   index    from 0, fewest wire bits first
+ *   name     as flc_format_parse takes it; static storage; or NULL
+ *   format   what it stands for; or NULL
+ *   summary  a phrase on what it is for; static storage; or NULL
+ *
+ * Errors: INVALID_ARG for an index past the last. Since 0.1.
+ */
+FLC_API flc_status flc_preset_at(size_t index, const char **name, flc_format *format,
+                                 const char **summary);
 
 /* ---- Sizes and bounds ---- */
 

@@ -52,7 +52,7 @@ typedef struct flc_coll_config {
 
 #define FLC_COLL_CONFIG_INIT                                                                       \
     {                                                                                              \
-        sizeof(flc_coll_config), {0, 0, 0, 0, 0, {0}}, {0, 0, 0, 0, 0, {0}}, NULL, 0               \
+        sizeof(flc_coll_config), {0, 0, 0, 0, 0, 0, {0}}, {0, 0, 0, 0, 0, 0, {0}}, NULL, 0         \
     }
 
 /* ---- Communicators ---- */

@@ -14,8 +14,8 @@
 #define FLC_VERSION_PATCH  0
 #define FLC_VERSION_STRING "0.1.0"
 
-/* 0: the wire format may still change between library versions. */
-#define FLC_WIRE_VERSION 0
+/* docs/format.md; bytes of one version mean the same in every library that has it. */
+#define FLC_WIRE_VERSION 1
 
 #ifdef __cplusplus
 extern "C" {

@@ -6,8 +6,7 @@
  */
 #include <math.h>
 
-#include "codec/codec_core.h"
-#include "codec/format.h"
+#include "codec/codec_rotated.h"
 
 /* Relative and absolute error of rounding to the element type, or to a spike's 16 bits. */
 static double rounding(flc_type type, double magnitude)
@@ -128,6 +127,41 @@ static double code_error(flc_format format, const struct group_bound *b)
     return error;
 }
 
+/* Largest distance from a level of a coefficient that the levels reach, in scales. */
+static double rotated_half_gap(int bits)
+{
+    double largest = flci_rotated_level(bits, 0);
+    for (int i = 1; i < 1 << (bits - 1); i++) {
+        const int gap = flci_rotated_level(bits, i) - flci_rotated_level(bits, i - 1);
+        largest = fmax(largest, 0.5 * gap);
+    }
+    return largest;
+}
+
+/*
+ * Each coefficient may be off by as much as the worst, and all of them may add up in one element:
+ * it takes a group made for it, but it bounds any. `magnitude` is the group's, `block` the block's
+ * largest; no coefficient is larger.
+ */
+static double rotated_error(flc_format format, double magnitude, double block)
+{
+    const int bits = format.bits;
+    const int top = flci_rotated_level(bits, (1 << (bits - 1)) - 1);
+    const int step = format.search ? flci_rotated_search_of(bits).last : flci_rotated_step(bits);
+    const double most = bits <= FLCI_ROTATED_NEAREST ? 1.048 : 1.095;
+    const double least = bits <= FLCI_ROTATED_NEAREST ? 0.955 : 1.0;
+    const double clipped = magnitude * (1.0 - least * exp2(-step / 8.0));
+    const double floor = fmin(
+        magnitude, 1.05 * fmax(ldexp(block, -FLCI_SCALE_OCTAVES), top * (double)FLCI_SCALE_MIN));
+    double error = rotated_half_gap(bits) * most * magnitude / top;
+    error = fmax(fmax(error, clipped), floor);
+    if (magnitude > 0x1p117) { /* the scale may be at its largest */
+        error = magnitude;
+    }
+    /* Beside it the roundings of two turns. */
+    return format.group * (error + magnitude * 0x1p-19 + 0x1p-140);
+}
+
 double flc_format_error_bound(flc_format format, flc_type type, double low, double high,
                               double block_max)
 {
@@ -140,6 +174,11 @@ double flc_format_error_bound(flc_format format, flc_type type, double low, doub
     }
     if (format.bits == 0) {
         return rounding(type, fmax(fabs(low), fabs(high)));
+    }
+    if (format.scheme == FLC_ROTATED) {
+        const double magnitude = fmax(fabs(low), fabs(high));
+        error = rotated_error(format, magnitude, block_max) + excess;
+        return (error + rounding(type, fmin(magnitude + error, limit))) * (1.0 + 1e-6);
     }
     low = fmax(fmin(low, limit), -limit);
     high = fmax(fmin(high, limit), -limit);

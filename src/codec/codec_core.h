@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "flashcomm/codec.h"
+#include "codec/format.h"
 
 #if defined(__CUDACC__)
 #    define FLCI_HD static __host__ __device__ __forceinline__
@@ -37,9 +37,8 @@
 /* Highest code of a compact scale: the block's base exponent puts its largest scale there. */
 #define FLCI_SCALE_OCTAVES  30
 #define FLCI_SCALE_CODE_MAX (8u * FLCI_SCALE_OCTAVES + 8u)
-/* Up to here zero and level fit 8 bits and the reciprocal is a bf16, so that packed 16-bit
-   arithmetic gives the same integers; above, the zero has 16 bits and the reciprocal 24. */
-#define FLCI_NARROW_BITS 4
+/* Up to FLCI_NARROW_BITS zero and level fit 8 bits and the reciprocal is a bf16, so that packed
+   16-bit arithmetic gives the same integers; above, the zero has 16 bits and the reciprocal 24. */
 
 /* ---- Float formats ---- */
 
@@ -256,9 +255,16 @@ FLCI_HD int flci_base_exponent(float largest)
     return exponent < -126 ? -126 : exponent;
 }
 
-/* Compact: to the nearest 1/8 octave by logarithm where codes are few and clipping an extreme is
-   cheaper than a coarser step; upwards above. */
-FLCI_HD uint8_t flci_scale_to_compact(float target, flc_type type, int base_exponent, int bits)
+/* Exponent of the largest scale that keeps level 1 within the type's limit. */
+FLCI_HD int flci_largest_exponent(flc_type type)
+{
+    return type == FLC_FLOAT16 ? 15 : 127;
+}
+
+/* Compact: to the nearest 1/8 octave by logarithm, where codes are few and clipping an extreme is
+   cheaper than a coarser step, or upwards. At most the octave of `largest_exponent`. */
+FLCI_HD uint8_t flci_scale_to_compact(float target, int largest_exponent, int base_exponent,
+                                      int upwards)
 {
     /* 2^((2k+1)/16): where the nearest eighth changes. */
     const float middles[8] = {1.04427378f, 1.13878863f, 1.24185781f, 1.35425555f,
@@ -266,17 +272,17 @@ FLCI_HD uint8_t flci_scale_to_compact(float target, flc_type type, int base_expo
     const uint32_t u = flci_bits_of(target);
     const int exponent = (int)(u >> 23) - 127;
     const float fraction = flci_float_of((u & 0x7fffffu) | 0x3f800000u);
-    const int top = 8 * ((type == FLC_FLOAT16 ? 15 : 127) - base_exponent) + 7; /* below limit */
+    const int top = 8 * (largest_exponent - base_exponent) + 7;
     int k = 0, code;
     if (exponent < base_exponent) {
         return 0;
     }
-    if (bits <= FLCI_NARROW_BITS) {
-        while (k < 8 && fraction >= middles[k]) {
+    if (upwards) {
+        while (k < 8 && fraction > flci_from_bf16((uint16_t)(0x3f80u | flci_octave_fraction(k)))) {
             k++;
         }
     } else {
-        while (k < 8 && fraction > flci_from_bf16((uint16_t)(0x3f80u | flci_octave_fraction(k)))) {
+        while (k < 8 && fraction >= middles[k]) {
             k++;
         }
     }

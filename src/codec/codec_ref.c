@@ -3,83 +3,14 @@
 /*
  * The reference row: blocks walked with the scalar rules of codec_core.h, nothing clever. Every
  * other row is compared with it byte for byte, so this file favours being read over being fast.
- *
- * Multi-byte fields are little-endian, whatever the host.
+ * codec_ref_rotated.c has the rotated formats.
  */
 #include <string.h>
 
 #include "base/error.h"
 #include "codec/codec_core.h"
+#include "codec/codec_ref.h"
 #include "codec/codec_rows.h"
-
-#define MAX_GROUPS (FLC_BLOCK_ELEMS / 16)
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value & 0xffu);
-    at[1] = (uint8_t)(value >> 8 & 0xffu);
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] | (unsigned)at[1] << 8);
-}
-
-static int sign_extend16(uint16_t value)
-{
-    return value < 0x8000u ? (int)value : (int)value - 0x10000;
-}
-
-/* ---- Planes ---- */
-
-/* Code i of a plane lies in 32-bit word i / per; even codes fill the low half of the word from its
-   lowest bit, odd codes the high half: two neighbours in the two halves of a register pack with
-   one multiply-add. A plane of bytes is a plain array. */
-static uint32_t bit_in_plane(uint32_t i, uint32_t width)
-{
-    const uint32_t per = 32 / width;
-    const uint32_t in_word = i % per;
-    if (width == 8) {
-        return 8 * i;
-    }
-    return 32 * (i / per) + width * (in_word / 2) + 16 * (in_word % 2);
-}
-
-/* The widest plane holds the lowest bits of each code. `planes` is zero before. */
-static void pack_planes(const uint8_t *codes, uint32_t count, uint32_t bits, uint8_t *planes)
-{
-    uint32_t shift = 0;
-    for (uint32_t width = 8; width > 0; width /= 2) {
-        if ((bits & width) == 0) {
-            continue;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            const uint32_t bit = bit_in_plane(i, width);
-            const uint32_t part = (uint32_t)codes[i] >> shift & ((1u << width) - 1u);
-            planes[bit / 8] = (uint8_t)(planes[bit / 8] | part << bit % 8);
-        }
-        planes += flci_plane_bytes(count, width);
-        shift += width;
-    }
-}
-
-static void unpack_planes(const uint8_t *planes, uint32_t count, uint32_t bits, uint8_t *codes)
-{
-    uint32_t shift = 0;
-    memset(codes, 0, count);
-    for (uint32_t width = 8; width > 0; width /= 2) {
-        if ((bits & width) == 0) {
-            continue;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            const uint32_t bit = bit_in_plane(i, width);
-            const uint32_t part = (uint32_t)planes[bit / 8] >> bit % 8 & ((1u << width) - 1u);
-            codes[i] = (uint8_t)(codes[i] | part << shift);
-        }
-        planes += flci_plane_bytes(count, width);
-        shift += width;
-    }
-}
 
 static uint32_t group_elems(const struct flci_layout *layout, flc_format format, uint32_t group)
 {
@@ -95,9 +26,9 @@ static void put_scale(flc_format format, uint8_t *scales, uint32_t group, uint32
     const int is_symmetric = format.scheme == FLC_SYMMETRIC;
     if (format.metadata == FLC_WIDE) {
         uint8_t *at = scales + (is_symmetric ? 2 : 4) * (size_t)group;
-        put16(at, scale);
+        flci_put16(at, scale);
         if (!is_symmetric) {
-            put16(at + 2, (uint32_t)zero & 0xffffu);
+            flci_put16(at + 2, (uint32_t)zero & 0xffffu);
         }
     } else {
         uint8_t *at = scales + (is_symmetric ? 1 : 2) * (size_t)group;
@@ -117,8 +48,8 @@ static void encode_group(flc_format format, flc_type type, const float *x, uint3
         codes[i] = flci_quantize(quantizer, x[i]);
     }
     if (format.spikes) {
-        put16(spikes, flci_spike_of(type, range->min));
-        put16(spikes + 2, flci_spike_of(type, range->max));
+        flci_put16(spikes, flci_spike_of(type, range->min));
+        flci_put16(spikes + 2, flci_spike_of(type, range->max));
         positions[0] = (uint8_t)range->min_at;
         positions[1] = (uint8_t)range->max_at;
         codes[range->min_at] = 0;
@@ -126,14 +57,15 @@ static void encode_group(flc_format format, flc_type type, const float *x, uint3
     }
 }
 
-static void encode_block(flc_format format, flc_type type, const float *x, uint32_t n,
-                         uint8_t *wire, flc_stats *stats)
+static void encode_even(flc_format format, flc_type type, const float *x, uint32_t n, uint8_t *wire,
+                        flc_stats *stats)
 {
     const struct flci_layout layout = flci_layout_of(format, n);
     const int is_compact = format.metadata == FLC_COMPACT;
-    struct flci_range ranges[MAX_GROUPS];
-    float targets[MAX_GROUPS], largest = FLCI_SCALE_MIN;
-    uint8_t codes[FLC_BLOCK_ELEMS] = {0}, positions[2 * MAX_GROUPS] = {0};
+    const int largest_exponent = flci_largest_exponent(type);
+    struct flci_range ranges[FLCI_MAX_GROUPS];
+    float targets[FLCI_MAX_GROUPS], largest = FLCI_SCALE_MIN;
+    uint8_t codes[FLC_BLOCK_ELEMS] = {0}, positions[2 * FLCI_MAX_GROUPS] = {0};
     int base_exponent = 0;
     memset(wire, 0, layout.bytes);
     for (uint32_t g = 0; g < layout.groups; g++) {
@@ -146,7 +78,7 @@ static void encode_block(flc_format format, flc_type type, const float *x, uint3
     }
     if (is_compact) {
         base_exponent = flci_base_exponent(largest);
-        put16(wire, (uint32_t)base_exponent & 0xffffu);
+        flci_put16(wire, (uint32_t)base_exponent & 0xffffu);
     }
     for (uint32_t g = 0; g < layout.groups; g++) {
         const size_t first = (size_t)g * format.group;
@@ -160,7 +92,8 @@ static void encode_block(flc_format format, flc_type type, const float *x, uint3
             continue;
         }
         if (is_compact) {
-            stored = flci_scale_to_compact(targets[g], type, base_exponent, format.bits);
+            stored = flci_scale_to_compact(targets[g], largest_exponent, base_exponent,
+                                           format.bits > FLCI_NARROW_BITS);
             scale = flci_scale_from_compact((uint8_t)stored, base_exponent);
         } else {
             scale = flci_scale_to_wide(targets[g], format, type, ranges[g]);
@@ -174,10 +107,11 @@ static void encode_block(flc_format format, flc_type type, const float *x, uint3
     }
     stats->groups += layout.groups;
     if (format.spikes) {
-        pack_planes(positions, 2 * layout.groups, is_compact ? flci_position_bits(format.group) : 8,
-                    wire + layout.positions);
+        flci_pack_planes(positions, 2 * layout.groups,
+                         is_compact ? flci_position_bits(format.group) : 8,
+                         wire + layout.positions);
     }
-    pack_planes(codes, n, format.bits, wire + layout.planes);
+    flci_pack_planes(codes, n, format.bits, wire + layout.planes);
 }
 
 /* ---- Decode ---- */
@@ -191,9 +125,9 @@ static uint16_t get_scale(flc_format format, const uint8_t *scales, uint32_t gro
     *zero = is_symmetric && format.bits > 1 ? -(1 << (format.bits - 1)) : 0;
     if (format.metadata == FLC_WIDE) {
         const uint8_t *at = scales + (is_symmetric ? 2 : 4) * (size_t)group;
-        scale = get16(at);
+        scale = flci_get16(at);
         if (!is_symmetric) {
-            *zero = sign_extend16(get16(at + 2));
+            *zero = flci_sign_extend16(flci_get16(at + 2));
         }
         /* A normal number or the NaN mark. */
         return scale == FLCI_SCALE_NAN || (scale >= 0x0080u && scale < 0x7f80u) ? scale : 0;
@@ -217,13 +151,13 @@ static void decode_group(int bits, uint16_t scale, int zero, const uint8_t *code
     }
 }
 
-static flc_status check_header(flc_format format, const uint8_t *wire, int *base_exponent)
+flc_status flci_ref_check_header(flc_format format, const uint8_t *wire, int *base_exponent)
 {
     static const uint8_t zeros[FLCI_COMPACT_HEADER_BYTES - 2] = {0};
     if (format.metadata == FLC_WIDE) {
         return FLC_OK;
     }
-    *base_exponent = sign_extend16(get16(wire));
+    *base_exponent = flci_sign_extend16(flci_get16(wire));
     if (*base_exponent < -126 || *base_exponent > 127 - FLCI_SCALE_OCTAVES ||
         memcmp(wire + 2, zeros, sizeof zeros) != 0) {
         return flci_fail(FLC_ERR_CORRUPT, "wire: a block header no encoder writes");
@@ -231,18 +165,18 @@ static flc_status check_header(flc_format format, const uint8_t *wire, int *base
     return FLC_OK;
 }
 
-static flc_status decode_block(flc_format format, flc_type type, const uint8_t *wire, uint32_t n,
-                               float *y)
+static flc_status decode_even(flc_format format, flc_type type, const uint8_t *wire, uint32_t n,
+                              float *y)
 {
     const struct flci_layout layout = flci_layout_of(format, n);
     const int is_compact = format.metadata == FLC_COMPACT;
-    uint8_t codes[FLC_BLOCK_ELEMS], positions[2 * MAX_GROUPS];
+    uint8_t codes[FLC_BLOCK_ELEMS], positions[2 * FLCI_MAX_GROUPS];
     int base_exponent = 0;
-    FLCI_TRY(check_header(format, wire, &base_exponent));
-    unpack_planes(wire + layout.planes, n, format.bits, codes);
+    FLCI_TRY(flci_ref_check_header(format, wire, &base_exponent));
+    flci_unpack_planes(wire + layout.planes, n, format.bits, codes);
     if (format.spikes) {
-        unpack_planes(wire + layout.positions, 2 * layout.groups,
-                      is_compact ? flci_position_bits(format.group) : 8, positions);
+        flci_unpack_planes(wire + layout.positions, 2 * layout.groups,
+                           is_compact ? flci_position_bits(format.group) : 8, positions);
     }
     for (uint32_t g = 0; g < layout.groups; g++) {
         const size_t first = (size_t)g * format.group;
@@ -261,11 +195,28 @@ static flc_status decode_block(flc_format format, flc_type type, const uint8_t *
             return flci_fail(FLC_ERR_CORRUPT, "wire: group %u has a spike outside itself", g);
         }
         if (scale != FLCI_SCALE_NAN) {
-            y[first + positions[2 * g]] = flci_from_float16(type, get16(spike));
-            y[first + positions[2 * g + 1]] = flci_from_float16(type, get16(spike + 2));
+            y[first + positions[2 * g]] = flci_from_float16(type, flci_get16(spike));
+            y[first + positions[2 * g + 1]] = flci_from_float16(type, flci_get16(spike + 2));
         }
     }
     return FLC_OK;
+}
+
+static void encode_block(flc_format format, flc_type type, const float *x, uint32_t n,
+                         uint8_t *wire, flc_stats *stats)
+{
+    if (format.scheme == FLC_ROTATED) {
+        flci_ref_encode_rotated(format, x, n, wire, stats);
+    } else {
+        encode_even(format, type, x, n, wire, stats);
+    }
+}
+
+static flc_status decode_block(flc_format format, flc_type type, const uint8_t *wire, uint32_t n,
+                               float *y)
+{
+    return format.scheme == FLC_ROTATED ? flci_ref_decode_rotated(format, type, wire, n, y)
+                                        : decode_even(format, type, wire, n, y);
 }
 
 const struct flci_codec_row flci_codec_ref = {

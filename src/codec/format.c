@@ -38,6 +38,24 @@ flc_status flci_type_check(flc_type type)
     return FLC_OK;
 }
 
+static flc_status check_rotated(flc_format format)
+{
+    const int is_rotated = format.scheme == FLC_ROTATED;
+    if (is_rotated && (format.spikes != 0 || format.metadata != FLC_COMPACT)) {
+        return flci_fail(
+            FLC_ERR_INVALID_ARG,
+            "format.scheme is FLC_ROTATED, but format.spikes is %u and format.metadata "
+            "%u: allowed are 0 and FLC_COMPACT",
+            format.spikes, format.metadata);
+    }
+    if (format.search != 0 && (!is_rotated || format.bits > FLCI_NARROW_BITS)) {
+        return flci_fail(FLC_ERR_INVALID_ARG,
+                         "format.search is 1: allowed only with FLC_ROTATED and 1 to %d bits",
+                         FLCI_NARROW_BITS);
+    }
+    return FLC_OK;
+}
+
 flc_status flc_format_check(flc_format format)
 {
     static const uint8_t zeros[sizeof format.reserved] = {0};
@@ -46,7 +64,8 @@ flc_status flc_format_check(flc_format format)
         return flci_fail(FLC_ERR_INVALID_ARG, "format.reserved is not zero");
     }
     if (format.bits == 0) {
-        if (format.scheme != 0 || format.spikes != 0 || format.metadata != 0 || group != 0) {
+        if (format.scheme != 0 || format.spikes != 0 || format.metadata != 0 || group != 0 ||
+            format.search != 0) {
             return flci_fail(FLC_ERR_INVALID_ARG,
                              "format.bits is 0 (raw), but another field is not 0");
         }
@@ -60,9 +79,10 @@ flc_status flc_format_check(flc_format format)
         return flci_fail(FLC_ERR_INVALID_ARG,
                          "format.group is %u: allowed are 16, 32, 64, 128 and 256", group);
     }
-    if (format.scheme > FLC_SYMMETRIC) {
+    if (format.scheme > FLC_ROTATED) {
         return flci_fail(FLC_ERR_INVALID_ARG,
-                         "format.scheme is %u: allowed are FLC_ASYMMETRIC and FLC_SYMMETRIC",
+                         "format.scheme is %u: allowed are FLC_ASYMMETRIC, FLC_SYMMETRIC and "
+                         "FLC_ROTATED",
                          format.scheme);
     }
     if (format.metadata > FLC_COMPACT) {
@@ -74,7 +94,11 @@ flc_status flc_format_check(flc_format format)
         return flci_fail(FLC_ERR_INVALID_ARG, "format.spikes is %u: allowed are 0 and 1",
                          format.spikes);
     }
-    return FLC_OK;
+    if (format.search > 1) {
+        return flci_fail(FLC_ERR_INVALID_ARG, "format.search is %u: allowed are 0 and 1",
+                         format.search);
+    }
+    return check_rotated(format);
 }
 
 uint32_t flci_planes_bytes(uint32_t count, uint32_t bits)
@@ -91,8 +115,10 @@ struct flci_layout flci_layout_of(flc_format format, uint32_t elems)
     const uint32_t groups = (elems + format.group - 1u) / format.group;
     const int is_compact = format.metadata == FLC_COMPACT;
     const uint32_t scale_bytes =
-        (is_compact ? 1u : 2u) * (format.scheme == FLC_SYMMETRIC ? 1u : 2u);
-    struct flci_layout layout = {.elems = elems, .groups = groups};
+        (is_compact ? 1u : 2u) * (format.scheme == FLC_ASYMMETRIC ? 2u : 1u);
+    /* A turned group is whole, its tail padded with zeros before the turn. */
+    const uint32_t codes = format.scheme == FLC_ROTATED ? groups * format.group : elems;
+    struct flci_layout layout = {.elems = elems, .groups = groups, .codes = codes};
     layout.scales = is_compact ? FLCI_COMPACT_HEADER_BYTES : 0;
     layout.spikes = layout.scales + flci_align16(groups * scale_bytes);
     layout.positions = layout.spikes;
@@ -103,7 +129,7 @@ struct flci_layout flci_layout_of(flc_format format, uint32_t elems)
             layout.positions +
             flci_planes_bytes(2 * groups, is_compact ? flci_position_bits(format.group) : 8);
     }
-    layout.bytes = layout.planes + flci_planes_bytes(elems, format.bits);
+    layout.bytes = layout.planes + flci_planes_bytes(codes, format.bits);
     return layout;
 }
 

@@ -20,12 +20,15 @@
 
 /* Offsets in bytes from the start of the block; a section that a format lacks has no bytes. */
 struct flci_layout {
-    uint32_t elems, groups;
+    uint32_t elems, groups, codes;
     uint32_t header, scales, spikes, positions, planes;
     uint32_t bytes;
 };
 
 #define FLCI_COMPACT_HEADER_BYTES 16
+
+/* Up to here codes are few, and the rules differ (codec_core.h, codec_rotated.h). */
+#define FLCI_NARROW_BITS 4
 
 /* No block of any format is larger: that is raw fp32 (a test walks them all). */
 #define FLCI_BLOCK_MAX_BYTES (FLC_BLOCK_ELEMS * 4)

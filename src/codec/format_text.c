@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * The text form of formats: `raw`, `int4`, `int5:g64:sym:spike:compact`, `int4/int8`. The same in
- * C, on the command line, in the environment and in docs/format.md.
+ * The text form of formats: `raw`, `int4`, `int5:g64:sym:spike:compact`, `int3:g32:rot:search`,
+ * `int4/int8`, and presets by name. The same in C, on the command line, in the environment and in
+ * docs/format.md.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "codec/format.h"
+#include "codec/presets.h"
 
 #define DEFAULT_GROUP 128
 
@@ -52,7 +54,7 @@ static flc_status parse_bits(struct token token, flc_format *format)
 {
     const int bits = number_in(token, 3);
     if (token.length < 3 || memcmp(token.text + token.at, "int", 3) != 0) {
-        return fail(token, "is no format: expected 'raw' or 'int1' to 'int8'");
+        return fail(token, "is no format: expected 'raw', 'int1' to 'int8' or a preset");
     }
     if (bits < 1 || bits > 8) {
         return fail(token, "has a bad width: allowed are int1 to int8");
@@ -61,14 +63,19 @@ static flc_status parse_bits(struct token token, flc_format *format)
     return FLC_OK;
 }
 
-enum { SEEN_GROUP = 1, SEEN_SCHEME = 2, SEEN_SPIKE = 4, SEEN_METADATA = 8 };
+enum { SEEN_GROUP = 1, SEEN_SCHEME = 2, SEEN_SPIKE = 4, SEEN_METADATA = 8, SEEN_SEARCH = 16 };
 
 static flc_status parse_option(struct token token, flc_format *format, unsigned *seen)
 {
     unsigned option;
-    if (is_word(token, "sym") || is_word(token, "asym")) {
+    if (is_word(token, "asym") || is_word(token, "sym") || is_word(token, "rot")) {
         option = SEEN_SCHEME;
-        format->scheme = is_word(token, "sym") ? FLC_SYMMETRIC : FLC_ASYMMETRIC;
+        format->scheme = is_word(token, "asym")  ? FLC_ASYMMETRIC
+                         : is_word(token, "sym") ? FLC_SYMMETRIC
+                                                 : FLC_ROTATED;
+    } else if (is_word(token, "search")) {
+        option = SEEN_SEARCH;
+        format->search = 1;
     } else if (is_word(token, "spike")) {
         option = SEEN_SPIKE;
         format->spikes = 1;
@@ -83,14 +90,47 @@ static flc_status parse_option(struct token token, flc_format *format, unsigned 
         }
         format->group = (uint16_t)group;
     } else {
-        return fail(token, "is no option: allowed are g16 to g256, sym, asym, spike, compact "
-                           "and wide");
+        return fail(token, "is no option: allowed are g16 to g256, asym, sym, rot, spike, compact, "
+                           "wide and search");
     }
     if ((*seen & option) != 0) {
         return fail(token, "says again what an earlier option said");
     }
     *seen |= option;
     return FLC_OK;
+}
+
+/* What the options mean together. */
+static flc_status check_options(struct token whole, unsigned seen, flc_format *parsed,
+                                flc_format *format)
+{
+    if (parsed->scheme == FLC_ROTATED) {
+        if ((seen & SEEN_SPIKE) != 0) {
+            return fail(whole, "combines rot and spike: allowed is one of them");
+        }
+        if ((seen & SEEN_METADATA) != 0 && parsed->metadata == FLC_WIDE) {
+            return fail(whole, "combines rot and wide: rotated formats are compact");
+        }
+        parsed->metadata = FLC_COMPACT;
+    }
+    if (parsed->search && (parsed->scheme != FLC_ROTATED || parsed->bits > FLCI_NARROW_BITS)) {
+        return fail(whole, "asks for search: only rot of int1 to int4 has it");
+    }
+    *format = *parsed;
+    return FLC_OK;
+}
+
+static int is_preset(struct token token, flc_format *format)
+{
+    const char *name;
+    flc_format preset;
+    for (size_t i = 0; flci_preset(i, &name, &preset, NULL); i++) {
+        if (is_word(token, name)) {
+            *format = preset;
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* One format in text[from, to). */
@@ -105,7 +145,7 @@ static flc_status parse_span(const char *text, size_t from, size_t to, flc_forma
         while (at + token.length < to && text[at + token.length] != ':') {
             token.length++;
         }
-        if (is_first && is_word(token, "raw")) {
+        if (is_first && (is_word(token, "raw") || is_preset(token, &parsed))) {
             if (at + token.length < to) {
                 return fail(token, "takes no options");
             }
@@ -120,8 +160,7 @@ static flc_status parse_span(const char *text, size_t from, size_t to, flc_forma
         }
         at += token.length + 1;
     }
-    *format = parsed;
-    return FLC_OK;
+    return check_options((struct token){text, from, to - from}, seen, &parsed, format);
 }
 
 flc_status flc_format_parse(const char *text, flc_format *format)
@@ -158,6 +197,8 @@ flc_status flc_format_parse_pair(const char *text, flc_format *reduce, flc_forma
 
 flc_status flc_format_print(flc_format format, char *text, size_t text_bytes)
 {
+    const int is_rotated = format.scheme == FLC_ROTATED;
+    const char *scheme = is_rotated ? ":rot" : format.scheme == FLC_SYMMETRIC ? ":sym" : "";
     char group[8] = "", whole[FLC_FORMAT_TEXT_BYTES] = "raw";
     size_t needed;
     FLCI_TRY(flc_format_check(format));
@@ -168,9 +209,10 @@ flc_status flc_format_print(flc_format format, char *text, size_t text_bytes)
         (void)snprintf(group, sizeof group, ":g%u", format.group);
     }
     if (format.bits != 0) {
-        (void)snprintf(whole, sizeof whole, "int%u%s%s%s%s", format.bits, group,
-                       format.scheme == FLC_SYMMETRIC ? ":sym" : "", format.spikes ? ":spike" : "",
-                       format.metadata == FLC_COMPACT ? ":compact" : "");
+        (void)snprintf(whole, sizeof whole, "int%u%s%s%s%s%s", format.bits, group, scheme,
+                       format.spikes ? ":spike" : "",
+                       format.metadata == FLC_COMPACT && !is_rotated ? ":compact" : "",
+                       format.search ? ":search" : "");
     }
     needed = strlen(whole) + 1;
     if (needed > text_bytes) {

@@ -131,13 +131,16 @@ static void check_row(struct codec_case *c, const struct flci_codec_row *row)
 
 static void print_ratios(const struct tightness *seen)
 {
-    static const char *const families[2][2] = {{"asym wide", "asym compact"},
-                                               {"sym wide", "sym compact"}};
+    static const char *const families[3][2] = {
+        {"asym wide", "asym compact"}, {"sym wide", "sym compact"}, {"", "rot"}};
     (void)printf("largest error / bound: fp32 fp16 bf16\n%-14s", "");
     for (int bits = 8; bits >= 1; bits--) {
         (void)printf(" %8s int%d  ", "", bits);
     }
-    for (int family = 0; family < 4; family++) {
+    for (int family = 0; family < 6; family++) {
+        if (families[family / 2][family % 2][0] == '\0') {
+            continue;
+        }
         (void)printf("\n%-14s", families[family / 2][family % 2]);
         for (int bits = 8; bits >= 1; bits--) {
             const double *r = seen->codes[bits][family / 2][family % 2];

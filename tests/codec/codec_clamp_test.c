@@ -36,7 +36,9 @@ static struct flci_quantizer quantizer_of(flc_format format, flc_type type,
     const uint16_t scale =
         format.metadata == FLC_WIDE
             ? flci_scale_to_wide(target, format, type, *range)
-            : flci_scale_from_compact(flci_scale_to_compact(target, type, base, format.bits), base);
+            : flci_scale_from_compact(flci_scale_to_compact(target, flci_largest_exponent(type),
+                                                            base, format.bits > FLCI_NARROW_BITS),
+                                      base);
     return flci_quantizer_of(format, type, scale, *range);
 }
 

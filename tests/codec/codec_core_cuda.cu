@@ -2,8 +2,9 @@
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
  * The scalar rules on a GPU against the library on the processor: one thread a group encodes and
- * decodes it with codec_core.h, and every element must come back with the same bits as from
- * flc_encode and flc_decode, in every format and type. Groups are blocks of their own here.
+ * decodes it with codec_core.h or codec_rotated.h, and every element must come back with the same
+ * bits as from flc_encode and flc_decode, in every format and type. Groups are blocks of their own
+ * here.
  *
  * Built and run by codec_core_cuda_test.sh; exits 77 where there is no GPU.
  */
@@ -11,7 +12,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "codec/codec_core.h"
+#include "all_formats.h"
+#include "codec/codec_rotated.h"
 
 #define GROUPS    512
 #define MAX_ELEMS 256
@@ -34,6 +36,26 @@ FLCI_HD uint32_t stored_bits(flc_type type, float y)
     return type == FLC_FLOAT16 ? flci_to_fp16(y) : flci_to_bf16(y);
 }
 
+static __device__ void turn_and_back(flc_format format, flc_type type, const float *x, int n,
+                                     uint32_t *out)
+{
+    float v[MAX_ELEMS];
+    flci_rotate(x, (uint32_t)n, format.group, v);
+    const float largest = flci_rotated_largest(v, format.group);
+    const float target = flci_rotated_target(format.bits, largest);
+    const int base = flci_base_exponent(target < FLCI_SCALE_MIN ? FLCI_SCALE_MIN : target);
+    const uint8_t stored = flci_rotated_scale(format, v, largest, base);
+    const float scale = flci_from_bf16(flci_scale_from_compact(stored, base));
+    for (int i = 0; i < format.group; i++) {
+        const uint8_t code = flci_rotated_code(format.bits, v[i], 1.0f / scale);
+        v[i] = flci_rotated_value(format.bits, scale, code);
+    }
+    flci_rotate_back(v, format.group, type);
+    for (int i = 0; i < n; i++) {
+        out[i] = stored_bits(type, stored == 0 ? 0.0f : v[i]);
+    }
+}
+
 /* x, out [GROUPS][MAX_ELEMS], the first n of each used; one thread a group. */
 __global__ void encode_and_decode(flc_format format, flc_type type, const float *x, int n,
                                   uint32_t *out)
@@ -47,9 +69,14 @@ __global__ void encode_and_decode(flc_format format, flc_type type, const float 
         }
         return;
     }
+    if (format.scheme == FLC_ROTATED) {
+        turn_and_back(format, type, group, n, out + first);
+        return;
+    }
     const float target = flci_scale_target(format, type, &range);
     const int base = flci_base_exponent(target);
-    const uint8_t code = flci_scale_to_compact(target, type, base, format.bits);
+    const uint8_t code = flci_scale_to_compact(target, flci_largest_exponent(type), base,
+                                               format.bits > FLCI_NARROW_BITS);
     const uint16_t scale = format.metadata == FLC_WIDE
                                ? flci_scale_to_wide(target, format, type, range)
                                : flci_scale_from_compact(code, base);
@@ -172,13 +199,8 @@ int main()
     size_t wrong = 0, cases = 0;
     CHECK_CUDA(cudaMalloc(&device_x, GROUPS * MAX_ELEMS * sizeof *device_x));
     CHECK_CUDA(cudaMalloc(&device_out, GROUPS * MAX_ELEMS * sizeof *device_out));
-    for (int k = 0; k < 8 * 5 * 2 * 2 * 2; k++) {
-        flc_format format = {};
-        format.bits = (uint8_t)(k % 8 + 1);
-        format.group = (uint16_t)(16 << k / 8 % 5);
-        format.scheme = (uint8_t)(k / 40 % 2);
-        format.spikes = (uint8_t)(k / 80 % 2);
-        format.metadata = (uint8_t)(k / 160);
+    for (int k = 0; k < ALL_FORMATS; k++) {
+        const flc_format format = all_formats_at(k);
         for (int type = FLC_FLOAT32; type <= FLC_BFLOAT16; type++) {
             const int counts[] = {1, 2, format.group - 1, format.group};
             for (int n : counts) {

@@ -21,7 +21,7 @@ trap 'rm -rf "$scratch"' EXIT
     "$root"/src/base/*.c "$root"/src/codec/*.c)
 "$nvcc" -std=c++17 -O2 --fmad=false -Xcompiler -ffp-contract=off -Werror all-warnings \
     -gencode arch=compute_80,code=compute_80 -gencode arch=compute_90,code=sm_90 \
-    -I "$root/include" -I "$root/src" "$root/tests/codec/codec_core_cuda.cu" "$scratch"/*.o \
+    -I "$root/include" -I "$root/src" -I "$root/tests/codec" "$root/tests/codec/codec_core_cuda.cu" "$scratch"/*.o \
     -o "$scratch/codec_core_cuda"
 echo "compiled by $("$nvcc" --version | tail -n 1)"
 if [ "$mode" = run ]; then

@@ -206,7 +206,7 @@ static void compact_scales_are_near_or_above(void **state)
         float target = (float)((double)largest * exp2(-octaves));
         uint8_t code;
         target = target < FLCI_SCALE_MIN ? FLCI_SCALE_MIN : target;
-        code = flci_scale_to_compact(target, type, base, bits);
+        code = flci_scale_to_compact(target, most, base, bits > FLCI_NARROW_BITS);
         assert_true(base >= -126 && base <= 97);
         assert_true(code <= FLCI_SCALE_CODE_MAX);
         assert_true(flci_scale_from_compact(code, base) != 0);
@@ -227,12 +227,14 @@ static void compact_scales_of_the_table_are_exact(void **state)
             const float scale = flci_from_bf16(flci_scale_from_compact((uint8_t)code, base));
             for (int bits = 1; bits <= 8; bits++) {
                 const int above = bits <= 4 ? code : code + 1;
-                assert_int_equal(flci_scale_to_compact(scale, FLC_FLOAT32, base, bits), code);
-                assert_int_equal(
-                    flci_scale_to_compact(nextafterf(scale, INFINITY), FLC_FLOAT32, base, bits),
-                    above);
-                assert_int_equal(
-                    flci_scale_to_compact(nextafterf(scale, 0.0f), FLC_FLOAT32, base, bits), code);
+                assert_int_equal(flci_scale_to_compact(scale, 127, base, bits > FLCI_NARROW_BITS),
+                                 code);
+                assert_int_equal(flci_scale_to_compact(nextafterf(scale, INFINITY), 127, base,
+                                                       bits > FLCI_NARROW_BITS),
+                                 above);
+                assert_int_equal(flci_scale_to_compact(nextafterf(scale, 0.0f), 127, base,
+                                                       bits > FLCI_NARROW_BITS),
+                                 code);
             }
         }
     }
@@ -246,7 +248,8 @@ static void small_scales_have_a_floor(void **state)
         const int base = flci_base_exponent(largest);
         assert_int_equal(base, exponent - 30 < -126 ? -126 : exponent - 30);
         for (int bits = 1; bits <= 8; bits++) {
-            assert_int_equal(flci_scale_to_compact(FLCI_SCALE_MIN, FLC_FLOAT32, base, bits), 0);
+            assert_int_equal(
+                flci_scale_to_compact(FLCI_SCALE_MIN, 127, base, bits > FLCI_NARROW_BITS), 0);
         }
     }
 }
@@ -274,7 +277,7 @@ static void targets_are_finite_and_not_small(void **state)
                                  -65504.0f, 0x1p100f, -0x1p-100f};
     const size_t count = sizeof ends / sizeof ends[0];
     (void)state;
-    for (int i = 0; i < ALL_FORMATS * ALL_TYPES; i++) {
+    for (int i = 0; i < EVEN_FORMATS * ALL_TYPES; i++) {
         const flc_format format = all_formats_at(i / ALL_TYPES);
         const flc_type type = (flc_type)(i % ALL_TYPES);
         for (size_t k = 0; k < count * count; k++) {

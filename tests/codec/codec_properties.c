@@ -74,7 +74,8 @@ static const char *check_element(flc_format format, flc_type type, const struct 
         return spike ? "a spike is off by more than flc_format_spike_bound"
                      : "an element is off by more than flc_format_error_bound";
     }
-    if (x == 0.0 && g->y[i] != 0.0f && format.bits > 1) {
+    if (x == 0.0 && g->y[i] != 0.0f &&
+        (format.scheme == FLC_ROTATED ? g->largest == 0.0 : format.bits > 1)) {
         return "0 did not decode to 0";
     }
     *most = fmax(*most, error > 0.0 ? error / allowed : 0.0);
@@ -103,7 +104,8 @@ static const char *check_group(flc_format format, flc_type type, const struct gr
             continue;
         }
         first = first == g->n ? i : first;
-        if (g->low == g->high && bits_of(g->y[i]) != bits_of(g->y[first])) {
+        if (g->low == g->high && format.scheme != FLC_ROTATED &&
+            bits_of(g->y[i]) != bits_of(g->y[first])) {
             return "a constant group decoded to several values";
         }
     }
@@ -201,12 +203,12 @@ static uint8_t *mask_block(flc_format format, size_t n, uint8_t *mask)
         mask = mask_bytes(mask, 2);
     }
     mask =
-        mask_bytes(mask, groups * (is_compact ? 1 : 2) * (format.scheme == FLC_SYMMETRIC ? 1 : 2));
+        mask_bytes(mask, groups * (is_compact ? 1 : 2) * (format.scheme == FLC_ASYMMETRIC ? 2 : 1));
     if (format.spikes) {
         mask = mask_bytes(mask, 4 * groups);
         mask = mask_planes(mask, 2 * groups, position_bits);
     }
-    return mask_planes(mask, n, format.bits);
+    return mask_planes(mask, format.scheme == FLC_ROTATED ? groups * format.group : n, format.bits);
 }
 
 void properties_mask_used(flc_format format, size_t count, uint8_t *mask)

@@ -14,7 +14,7 @@
 
 /* Largest error / bound seen so far: by width, scheme, metadata and type; and of spikes by type. */
 struct tightness {
-    double codes[9][2][2][3];
+    double codes[9][3][2][3];
     double spikes[3];
 };
 

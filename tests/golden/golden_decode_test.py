@@ -29,14 +29,16 @@ def planes(count, width):
 def block_bytes(text, n):
     name, *options = text.split(":")
     g = next((int(option[1:]) for option in options if option[0] == "g"), 128)
-    compact, symmetric, spikes = (word in options for word in ("compact", "sym", "spike"))
+    compact, symmetric, spikes, rotated = (word in options
+                                           for word in ("compact", "sym", "spike", "rot"))
+    compact, scale_alone = compact or rotated, symmetric or rotated
     groups = -(-n // g)
     size = 16 if compact else 0
-    size += a16(groups * (1 if compact else 2) * (1 if symmetric else 2))
+    size += a16(groups * (1 if compact else 2) * (1 if scale_alone else 2))
     if spikes:
         size += a16(4 * groups)
         size += planes(2 * groups, {16: 4, 32: 5, 64: 6, 128: 7, 256: 8}[g] if compact else 8)
-    return size + planes(n, int(name[3:]))
+    return size + planes(groups * g if rotated else n, int(name[3:]))
 
 
 def formula_bytes(text, dtype, count):

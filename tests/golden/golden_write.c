@@ -148,6 +148,9 @@ static const struct {
     {"raw", FLC_FLOAT32, 33, "nonfinite"},
     {"raw", FLC_FLOAT16, 15, "any-bits"},
     {"raw", FLC_BFLOAT16, 1, "gaussian"},
+    {"int2:g32:rot:search", FLC_BFLOAT16, 500, "outliers"},
+    {"int3:g32:rot:search", FLC_FLOAT16, 500, "gaussian"},
+    {"int4:g32:rot", FLC_FLOAT32, 300, "stairs"},
 };
 
 static const input_kind *find_kind(const char *name)
@@ -200,14 +203,32 @@ static void write_systematic(FILE *file, uint8_t bits)
     }
 }
 
+/* Every group and type of rotated formats at one width, with and without search by turns. */
+static void write_rotated(FILE *file, uint8_t bits)
+{
+    static const int counts[] = {1, 16, 33, 50};
+    for (size_t i = 0; i < 5 * 3; i++) {
+        const golden_case it = {.format = {.bits = bits,
+                                           .scheme = FLC_ROTATED,
+                                           .metadata = FLC_COMPACT,
+                                           .search = bits <= 4 && i % 2 == 0,
+                                           .group = (uint16_t)(16 << i % 5)},
+                                .type = (flc_type)(i % 3),
+                                .count = counts[i % LENGTH(counts)]};
+        write_case(file, it, &input_kinds[(i + bits) % INPUT_KINDS], 3000 + 16u * bits + i);
+    }
+}
+
 static void write_width(const char *directory, uint8_t bits)
 {
     char name[16];
     FILE *file;
     (void)snprintf(name, sizeof name, bits == 0 ? "raw" : "int%d", bits);
     file = open_file(directory, name);
-    if (bits != 0)
+    if (bits != 0) {
         write_systematic(file, bits);
+        write_rotated(file, bits);
+    }
     write_larger(file, bits);
     close_file(file, name);
 }
@@ -268,6 +289,11 @@ static const patched_case edge_cases[] = {
     {"int5:g32:compact", FLC_FLOAT32, 33, "zero-of-255", 0, {{17, "ff"}}},
     {"int4:g32:compact", FLC_FLOAT32, 33, "zero-of-128", 0, {{17, "80"}}},
     {"int1:g32:compact", FLC_FLOAT32, 33, "zero-of-128", 0, {{17, "80"}}},
+    {"int4:g32:rot", FLC_FLOAT32, 33, "zero-scale", 0, {{16, "00"}}},
+    {"int4:g32:rot", FLC_BFLOAT16, 33, "nan-mark", 0, {{17, "ff"}}},
+    {"int4:g32:rot", FLC_FLOAT32, 33, "largest-scale", 0, {{0, "5300"}, {16, "f7f7"}}},
+    {"int8:g32:rot", FLC_FLOAT16, 33, "saturates", 0, {{0, "0000"}, {16, "7070"}}},
+    {"int6:g32:rot", FLC_BFLOAT16, 33, "least-scale", 0, {{0, "82ff"}, {16, "0101"}}},
 };
 
 static const patched_case bad_cases[] = {
@@ -298,6 +324,9 @@ static const patched_case bad_cases[] = {
     {"int3:g32:spike:compact", FLC_BFLOAT16, 33, "minimum-outside", 0, {{48, "10"}}},
     {"int3:g32:spike:compact", FLC_BFLOAT16, 33, "maximum-outside", 0, {{50, "10"}}},
     {"int3:g32:spike:compact", FLC_BFLOAT16, 33, "outside-by-high-bit", 0, {{64, "02"}}},
+    {"int4:g32:rot", FLC_FLOAT32, 33, "scale-too-large", 0, {{0, "5300"}, {17, "f8"}}},
+    {"int4:g32:rot", FLC_FLOAT32, 33, "step-249", 0, {{16, "f9"}}},
+    {"int4:g32:rot", FLC_FLOAT32, 33, "base-too-high", 0, {{0, "6200"}, {16, "0000"}}},
 };
 
 static void apply_patch(uint8_t *bytes, const char *digits)

@@ -18,6 +18,8 @@
 
 static const flc_format raw;
 static const flc_format int4 = {.bits = 4, .group = 128};
+static const flc_format rotated = {
+    .bits = 4, .group = 64, .scheme = FLC_ROTATED, .metadata = FLC_COMPACT};
 
 /* ---- Checks ---- */
 
@@ -57,6 +59,9 @@ static void bad_fields_are_named(void **state)
         assert_refused(spikes, "format.spikes is ");
         metadata.metadata = (uint8_t)value;
         assert_refused(metadata, "format.metadata is ");
+        flc_format search = rotated;
+        search.search = (uint8_t)value;
+        assert_refused(search, "format.search is ");
     }
     for (size_t i = 0; i < sizeof int4.reserved; i++) {
         flc_format format = int4;
@@ -73,6 +78,30 @@ static void bad_fields_are_named(void **state)
     assert_refused(format, "format.group is 48:");
 }
 
+static void rotated_formats_are_compact_and_without_spikes(void **state)
+{
+    flc_format format = rotated;
+    (void)state;
+    format.metadata = FLC_WIDE;
+    assert_refused(format, "format.scheme is FLC_ROTATED, but format.spikes is 0 and "
+                           "format.metadata 0");
+    format = rotated;
+    format.spikes = 1;
+    assert_refused(format, "format.scheme is FLC_ROTATED, but format.spikes is 1");
+    format = rotated;
+    format.search = 1;
+    for (format.bits = 1; format.bits <= 8; format.bits++) {
+        if (format.bits <= 4) {
+            assert_int_equal(flc_format_check(format), FLC_OK);
+        } else {
+            assert_refused(format, "allowed only with FLC_ROTATED and 1 to 4 bits");
+        }
+    }
+    format = int4;
+    format.search = 1;
+    assert_refused(format, "format.search is 1");
+}
+
 static void raw_has_no_other_field(void **state)
 {
     (void)state;
@@ -81,6 +110,7 @@ static void raw_has_no_other_field(void **state)
     assert_refused((flc_format){.scheme = 1}, "format.bits is 0 (raw)");
     assert_refused((flc_format){.spikes = 1}, "format.bits is 0 (raw)");
     assert_refused((flc_format){.metadata = 1}, "format.bits is 0 (raw)");
+    assert_refused((flc_format){.search = 1}, "format.bits is 0 (raw)");
 }
 
 static void all_formats_are_distinct_and_good(void **state)
@@ -156,7 +186,8 @@ static size_t formula_block(flc_format format, flc_type type, size_t n)
     if (format.spikes) {
         bytes += a16(4 * groups) + formula_planes(2 * groups, compact ? log2_of(format.group) : 8);
     }
-    return bytes + formula_planes(n, format.bits);
+    return bytes +
+           formula_planes(format.scheme == FLC_ROTATED ? groups * format.group : n, format.bits);
 }
 
 /* 1 and the size, or 0 where it does not fit. */
@@ -255,6 +286,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_fields_are_named),
+        cmocka_unit_test(rotated_formats_are_compact_and_without_spikes),
         cmocka_unit_test(raw_has_no_other_field),
         cmocka_unit_test(all_formats_are_distinct_and_good),
         cmocka_unit_test(types_have_names_and_sizes),

@@ -53,6 +53,40 @@ static void good_texts_are_read(void **state)
     assert_same(parsed("int2:g32:spike:compact"), format_of(2, 32, FLC_ASYMMETRIC, 1, FLC_COMPACT));
     assert_same(parsed("int7:compact:g16:sym"), format_of(7, 16, FLC_SYMMETRIC, 0, FLC_COMPACT));
     assert_same(parsed("int6:g256"), format_of(6, 256, FLC_ASYMMETRIC, 0, FLC_WIDE));
+    assert_same(parsed("int6:rot"), format_of(6, 128, FLC_ROTATED, 0, FLC_COMPACT));
+    assert_same(parsed("int5:g64:compact:rot"), format_of(5, 64, FLC_ROTATED, 0, FLC_COMPACT));
+    flc_format searched = format_of(3, 32, FLC_ROTATED, 0, FLC_COMPACT);
+    searched.search = 1;
+    assert_same(parsed("int3:g32:rot:search"), searched);
+    assert_same(parsed("int3:search:rot:g32"), searched);
+}
+
+/* Every preset is read by its name, and is a format whose own text gives it again. */
+static void presets_are_read_by_name(void **state)
+{
+    double previous = 0.0;
+    size_t index = 0;
+    const char *name, *summary;
+    flc_format format, reduce, gather;
+    (void)state;
+    for (; flc_preset_at(index, &name, &format, &summary) == FLC_OK; index++) {
+        char text[FLC_FORMAT_TEXT_BYTES];
+        size_t bytes = 0;
+        assert_same(parsed(name), format);
+        assert_int_equal(flc_format_print(format, text, sizeof text), FLC_OK);
+        assert_same(parsed(text), format);
+        assert_true(strlen(summary) > 0);
+        assert_int_equal(flc_format_wire_bytes(format, FLC_BFLOAT16, 4096, &bytes), FLC_OK);
+        assert_true((double)bytes > previous); /* fewest wire bits first */
+        previous = (double)bytes;
+    }
+    assert_int_equal(index, 5);
+    assert_int_equal(flc_preset_at(index, NULL, NULL, NULL), FLC_ERR_INVALID_ARG);
+    assert_non_null(strstr(flc_last_error(NULL), "index is 5: there are 5 presets"));
+    assert_int_equal(flc_preset_at(0, NULL, NULL, NULL), FLC_OK);
+    assert_int_equal(flc_format_parse_pair("fast/int8", &reduce, &gather), FLC_OK);
+    assert_same(reduce, parsed("fast"));
+    assert_same(gather, parsed("int8"));
 }
 
 /* Every order of four options, for every choice of their values. */
@@ -86,7 +120,7 @@ static const struct {
     int at;
     const char *word, *said;
 } bad[] = {
-    {"", 1, "", "is no format: expected 'raw' or 'int1' to 'int8'"},
+    {"", 1, "", "is no format: expected 'raw', 'int1' to 'int8' or a preset"},
     {":", 1, "", "is no format"},
     {"int", 1, "int", "has a bad width: allowed are int1 to int8"},
     {"int0", 1, "int0", "has a bad width"},
@@ -108,7 +142,17 @@ static const struct {
     {"rawx", 1, "rawx", "is no format"},
     {"raw:", 1, "raw", "takes no options"},
     {"raw:g32", 1, "raw", "takes no options"},
-    {"int4:", 6, "", "is no option: allowed are g16 to g256, sym, asym, spike, compact and wide"},
+    {"fast:g32", 1, "fast", "takes no options"},
+    {"fas", 1, "fas", "is no format"},
+    {"faster", 1, "faster", "is no format"},
+    {"int4:rot:spike", 1, "int4:rot:spike", "combines rot and spike"},
+    {"int4:wide:rot", 1, "int4:wide:rot", "combines rot and wide"},
+    {"int4:search", 1, "int4:search", "asks for search: only rot of int1 to int4"},
+    {"int5:rot:search", 1, "int5:rot:search", "asks for search: only rot of int1 to int4"},
+    {"int4:rot:search:search", 17, "search", "says again"},
+    {"int4:rot:sym", 10, "sym", "says again"},
+    {"int4:", 6, "",
+     "is no option: allowed are g16 to g256, asym, sym, rot, spike, compact, wide and search"},
     {"int4::sym", 6, "", "is no option"},
     {"int4:sym:", 10, "", "is no option"},
     {"int4:raw", 6, "raw", "is no option"},
@@ -289,6 +333,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_texts_are_read),
+        cmocka_unit_test(presets_are_read_by_name),
         cmocka_unit_test(options_come_in_any_order),
         cmocka_unit_test(bad_texts_are_refused_in_words),
         cmocka_unit_test(long_texts_are_cut_in_messages),
