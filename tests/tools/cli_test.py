@@ -20,7 +20,7 @@ class Info(Case):
         self.assertGreaterEqual(info["cpu"]["count"], 1)
         self.assertRegex(info["version"], r"^\d+\.\d+\.\d+$")
         self.assertEqual(info["wire_version"], 0)
-        for kind in ("codecs", "transports", "algorithms", "parameters"):
+        for kind in ("presets", "codecs", "transports", "algorithms", "parameters"):
             self.assertGreaterEqual(len(info[kind]), 1)
             for item in info[kind]:
                 self.assertEqual(list(item), ["name", "value", "summary"])
@@ -33,11 +33,19 @@ class Info(Case):
         for item in self.call_json("info")["parameters"]:
             self.assertIn(item["name"], text)
 
-    def test_man_page_has_every_parameter(self):
+    def test_man_page_has_every_parameter_and_preset(self):
         with open(MAN_PAGE, encoding="utf-8") as stream:
             page = stream.read()
-        for item in self.call_json("info")["parameters"]:
-            self.assertIn(item["name"], page)
+        info = self.call_json("info")
+        for item in info["parameters"] + info["presets"]:
+            self.assertRegex(page, rf"(?m)^\.B {item['name']}$")
+
+    def test_presets_are_formats(self):
+        path = self.npy("x.npy", (512,), gaussian(512))
+        for item in self.call_json("info")["presets"]:
+            by_name, by_text = self.call_json(
+                "error", path, "--format", f"{item['name']},{item['value']}")["results"]
+            self.assertEqual({**by_name, "format": item["value"]}, by_text)
 
     def test_help_and_version(self):
         for command in ([], ["run"], ["error"], ["info"]):
@@ -68,9 +76,10 @@ class Error(Case):
         path = self.npy("x.npy", (500,), gaussian(500), "<f2")
         lines = self.call("error", path).stdout.splitlines()
         self.assertIn("dtype fp16", lines[0])
+        presets = [item["name"] for item in self.call_json("info")["presets"]]
         self.assertEqual([line.split()[0] for line in lines[2:]],
                          ["int8", "int6", "int5", "int4", "int4:spike", "int3:spike",
-                          "int2:g32:spike:compact"])
+                          "int2:g32:spike:compact", *presets])
         self.assertIn(" inf ", self.call("error", path, "--format", "raw").stdout)
 
     def test_nonfinite_groups_are_counted_and_left_out(self):

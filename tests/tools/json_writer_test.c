@@ -73,6 +73,7 @@ static void write_strings(struct json_writer *json)
     json_text(json, NULL, "\"\\/\n\t\x01");
     json_text(json, NULL, "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
     json_text(json, NULL, "\xff \xc3 \xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x82");
+    json_text(json, NULL, NULL);
     json_end_array(json);
 }
 
@@ -83,7 +84,8 @@ static void strings_are_escaped(void **state)
                                   "  \"\\\"\\\\/\\u000a\\u0009\\u0001\",\n"
                                   "  \"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\",\n"
                                   "  \"\\ufffd \\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd "
-                                  "\\ufffd\\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\"\n"
+                                  "\\ufffd\\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\",\n"
+                                  "  null\n"
                                   "]\n");
 }
 

@@ -92,3 +92,13 @@ flc_type argument_type(const struct argp_state *state, const char *text)
     argp_error(state, "--dtype %s: allowed are fp32, fp16 and bf16", text);
     return FLC_FLOAT32;
 }
+
+void argument_formats(const struct argp_state *state, const char *text, enum format_pairs pairs,
+                      struct format_list *list)
+{
+    struct failure failure;
+    format_list_free(list);
+    if (format_list_parse(text, pairs, list, &failure) != 0) {
+        argp_error(state, "%s", failure.text);
+    }
+}

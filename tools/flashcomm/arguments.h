@@ -43,4 +43,8 @@ int64_t argument_number(const struct argp_state *state, const char *option, cons
                         int64_t min, int64_t max);
 flc_type argument_type(const struct argp_state *state, const char *text);
 
+/* Replaces what the list held. */
+void argument_formats(const struct argp_state *state, const char *text, enum format_pairs pairs,
+                      struct format_list *list);
+
 #endif

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
  * `flashcomm info`: what this build knows and what it found on this machine. What the library
- * has (codec rows, transports, algorithms, parameters) is listed by the library itself.
+ * has (presets, codec rows, transports, algorithms, parameters) is listed by the library itself.
  */
 #include <argp.h>
 #include <stdbool.h>
@@ -16,13 +16,17 @@
 
 enum { OPTION_JSON = 256 };
 
+/* The presets are formats, so that they have a list of their own; the rest comes by kind. */
+#define PRESETS (-1)
+
 struct section {
-    flc_kind kind;
+    int kind;          /* PRESETS, or enum flc_kind */
     const char *title; /* for people */
     const char *key;   /* in JSON */
 };
 
 static const struct section sections[] = {
+    {PRESETS, "Presets (formats by name)", "presets"},
     {FLC_KIND_CODEC, "Codec rows", "codecs"},
     {FLC_KIND_TRANSPORT, "Transports", "transports"},
     {FLC_KIND_ALGORITHM, "Algorithms", "algorithms"},
@@ -73,6 +77,24 @@ static void read_cpu(struct cpu *cpu)
     (void)fclose(file);
 }
 
+/* Item `index` of a section; false past the last. */
+static bool describe(const struct section *section, size_t index, flc_item *item)
+{
+    if (section->kind != PRESETS) {
+        return flc_describe((flc_kind)section->kind, index, item) == FLC_OK;
+    }
+    const char *name;
+    const char *summary;
+    flc_format format;
+    if (flc_preset_at(index, &name, &format, &summary) != FLC_OK ||
+        flc_format_print(format, item->value, sizeof item->value) != FLC_OK) {
+        return false;
+    }
+    (void)snprintf(item->name, sizeof item->name, "%s", name);
+    (void)snprintf(item->summary, sizeof item->summary, "%s", summary);
+    return true;
+}
+
 static void print_json(const struct cpu *cpu)
 {
     struct json_writer json;
@@ -94,7 +116,7 @@ static void print_json(const struct cpu *cpu)
     for (size_t i = 0; i < SECTIONS; i++) {
         flc_item item;
         json_begin_array(&json, sections[i].key);
-        for (size_t j = 0; flc_describe(sections[i].kind, j, &item) == FLC_OK; j++) {
+        for (size_t j = 0; describe(&sections[i], j, &item); j++) {
             json_begin_object(&json, NULL);
             json_text(&json, "name", item.name);
             json_text(&json, "value", item.value);
@@ -112,14 +134,14 @@ static void print_section(const struct section *section)
     flc_item item;
     size_t name_width = 0;
     size_t value_width = 0;
-    for (size_t i = 0; flc_describe(section->kind, i, &item) == FLC_OK; i++) {
+    for (size_t i = 0; describe(section, i, &item); i++) {
         const size_t name = strlen(item.name);
         const size_t value = strlen(item.value);
         name_width = name > name_width ? name : name_width;
         value_width = value > value_width ? value : value_width;
     }
     (void)printf("\n%s\n", section->title);
-    for (size_t i = 0; flc_describe(section->kind, i, &item) == FLC_OK; i++) {
+    for (size_t i = 0; describe(section, i, &item); i++) {
         (void)printf("  %-*s  ", (int)name_width, item.name);
         if (value_width > 0) {
             (void)printf("%-*s  ", (int)value_width, item.value);
@@ -154,8 +176,8 @@ int cmd_info(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse_option,
-        .doc = "Print versions, codec rows, transports, algorithms, and every parameter with its "
-               "value.",
+        .doc = "Print versions, presets, codec rows, transports, algorithms, and every parameter "
+               "with its value.",
     };
     bool use_json = false;
     if (argp_parse(&argp, argc, argv, 0, NULL, &use_json) != 0) {

@@ -132,6 +132,10 @@ void json_end_array(struct json_writer *writer)
 void json_text(struct json_writer *writer, const char *key, const char *value)
 {
     before_value(writer, key);
+    if (value == NULL) {
+        (void)fputs("null", writer->out);
+        return;
+    }
     write_string(writer->out, value);
 }
 

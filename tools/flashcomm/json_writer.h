@@ -4,8 +4,9 @@
  * Writes JSON to a stream, indented, one value a line.
  *
  * Calls follow the document: begin, members, end. `key` names a member of an object and is NULL
- * in an array and at the top. Numbers JSON has no text for (NaN, infinities) become null, bytes
- * that are not UTF-8 become U+FFFD. Stream errors stay in the stream for the caller to check.
+ * in an array and at the top. Numbers JSON has no text for (NaN, infinities) and the text NULL
+ * become null, bytes that are not UTF-8 become U+FFFD. Stream errors stay in the stream for the
+ * caller to check.
  */
 #ifndef JSON_WRITER_H
 #define JSON_WRITER_H

@@ -63,8 +63,8 @@ int main(int argc, char **argv)
         .args_doc = "SUBCOMMAND [ARGUMENT...]",
         .doc = "Low-bit quantized collectives on real tensors.\n\n"
                "  run    run a collective on tensors of files, with error and time\n"
-               "  error  error of formats on a tensor of a file\n"
-               "  info   versions, codec rows, transports, algorithms, parameters\n\n"
+               "  error  error of formats on a tensor of a file, best format for a budget\n"
+               "  info   versions, presets, codec rows, transports, algorithms, parameters\n\n"
                "`flashcomm SUBCOMMAND --help` tells more.",
     };
     argp_err_exit_status = EXIT_USAGE;

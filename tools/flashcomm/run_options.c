@@ -82,16 +82,6 @@ static const char *parse_algorithm(const struct argp_state *state, const char *t
     return NULL;
 }
 
-static void parse_formats(const struct argp_state *state, const char *text,
-                          struct format_list *formats)
-{
-    struct failure failure;
-    format_list_free(formats);
-    if (format_list_parse(text, PAIRS_ALLOWED, formats, &failure) != 0) {
-        argp_error(state, "%s", failure.text);
-    }
-}
-
 static void parse_collective(const struct argp_state *state, const char *text,
                              struct run_options *o)
 {
@@ -115,7 +105,7 @@ static void check_all(const struct argp_state *state, struct run_options *o)
         argp_error(state, "a file is missing: give one, or one for each rank");
     }
     if (o->formats.count == 0) {
-        parse_formats(state, "int4", &o->formats);
+        argument_formats(state, "int4", PAIRS_ALLOWED, &o->formats);
     }
     if (o->output != NULL && o->formats.count > 1) {
         argp_error(state, "-o writes one result: it does not go with a list of %zu formats",
@@ -133,7 +123,7 @@ static error_t parse_value(int key, char *arg, struct argp_state *state, struct 
         o->ranks = (int)argument_number(state, "--ranks", arg, 1, FLC_MAX_RANKS);
         return 0;
     case OPTION_FORMAT:
-        parse_formats(state, arg, &o->formats);
+        argument_formats(state, arg, PAIRS_ALLOWED, &o->formats);
         return 0;
     case OPTION_DTYPE:
         o->type = argument_type(state, arg);
