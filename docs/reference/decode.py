@@ -24,7 +24,7 @@ OPTIONS = {f"g{group}": ("group", group) for group in (16, 32, 64, 128, 256)} | 
     "asym": ("scheme", "asym"), "sym": ("scheme", "sym"), "rot": ("scheme", "rot"),
     "spike": ("spikes", True), "wide": ("compact", False), "compact": ("compact", True),
     "search": ("search", True)}
-PRESETS = {"lowest": "int2:g32:rot:search", "low": "int3:g32:rot:search", "fast": "int4:g32:rot",
+PRESETS = {"lowest": "int2:g32:rot:search", "low": "int3:g32:rot:search", "fast": "int4:g64:rot",
            "balanced": "int5:g64:rot", "safe": "int6:g64:rot"}
 LEVELS = {1: (64,), 2: (36, 124), 3: (13, 41, 73, 121), 4: (5, 15, 25, 37, 49, 63, 79, 101)}
 Format = namedtuple("Format", "bits group scheme spikes compact search",

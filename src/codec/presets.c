@@ -17,11 +17,11 @@ static const struct preset {
     flc_format format;
     const char *summary;
 } presets[] = {
-    {"lowest", ROTATED(2, 32, 1), "fewest bits, for slow links; a visible loss"},
-    {"low", ROTATED(3, 32, 1), "for slow links; a moderate loss"},
-    {"fast", ROTATED(4, 32, 0), "for fast links; a small loss"},
-    {"balanced", ROTATED(5, 64, 0), "quality close to raw"},
-    {"safe", ROTATED(6, 64, 0), "quality as raw on every model measured"},
+    {"lowest", ROTATED(2, 32, 1), "slow links, where some loss is better than waiting"},
+    {"low", ROTATED(3, 32, 1), "slow links, a loss that shows"},
+    {"fast", ROTATED(4, 64, 0), "fast links, a small loss"},
+    {"balanced", ROTATED(5, 64, 0), "little loss on models with outliers"},
+    {"safe", ROTATED(6, 64, 0), "hardly to be told from raw"},
 };
 
 int flci_preset(size_t index, const char **name, flc_format *format, const char **summary)

@@ -19,7 +19,7 @@ class Info(Case):
         self.assertEqual(info["gpus"], [])
         self.assertGreaterEqual(info["cpu"]["count"], 1)
         self.assertRegex(info["version"], r"^\d+\.\d+\.\d+$")
-        self.assertEqual(info["wire_version"], 0)
+        self.assertEqual(info["wire_version"], 1)
         for kind in ("presets", "codecs", "transports", "algorithms", "parameters"):
             self.assertGreaterEqual(len(info[kind]), 1)
             for item in info[kind]:
