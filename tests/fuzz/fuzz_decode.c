@@ -47,6 +47,10 @@ static struct choice read_choice(const uint8_t *data)
         choice.format.spikes = (data[1] >> 1) & 1;
         choice.format.metadata = (data[1] >> 2) & 1;
         choice.format.group = groups[data[2] & 7];
+        if ((data[2] & 8) != 0) {
+            choice.format.scheme = FLC_ROTATED;
+            choice.format.search = (data[2] >> 4) & 1;
+        }
     }
     choice.type = (flc_type)((data[1] >> 3) & 3);
     choice.size_error = size_errors[(data[1] >> 5) & 7];
