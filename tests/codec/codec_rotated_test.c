@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "flashcomm/codec.h"
+#include "codec/codec_rotated.h"
 #include "test_data.h"
 
 #define ELEMS      (2 * FLC_BLOCK_ELEMS)
@@ -64,6 +64,17 @@ static double coefficient(const float *x, int group, int k)
         sum += is_odd((unsigned)pairs) != is_odd((unsigned)(i & k)) ? -(double)x[i] : (double)x[i];
     }
     return sum / group;
+}
+
+/* The same the other way: element k of coefficients v. */
+static double element_of(const float *v, int group, int k)
+{
+    const int pairs = (k & k >> 1) & 0x55;
+    double sum = 0.0;
+    for (int i = 0; i < group; i++) {
+        sum += is_odd((unsigned)(i & k)) ? -(double)v[i] : (double)v[i];
+    }
+    return is_odd((unsigned)pairs) ? -sum : sum;
 }
 
 /* The error that a coefficient may have in a group whose largest is `most`. */
@@ -156,6 +167,27 @@ static void empty_and_tiny_groups_are_zero(void **state)
     }
 }
 
+/* The way back is exact, so that no order of its additions gives other bits: float64 agrees. */
+static void turning_back_is_exact(void **state)
+{
+    uint64_t random = 11;
+    (void)state;
+    for (int i = 0; i < 8 * 5 * 20; i++) {
+        const flc_format format = rotated(1 + i % 8, 16 << i / 8 % 5, 0);
+        const float scale = flci_from_bf16(flci_scale_from_compact((uint8_t)(1 + i % 248), -20));
+        float v[LAST_GROUP], y[LAST_GROUP];
+        for (int at = 0; at < format.group; at++) {
+            const uint64_t code = test_random(&random) >> (64 - format.bits);
+            v[at] = flci_rotated_value(format.bits, scale, (uint8_t)code);
+        }
+        memcpy(y, v, sizeof y);
+        flci_rotate_back(y, format.group, FLC_FLOAT32);
+        for (int at = 0; at < format.group; at++) {
+            assert_true((double)y[at] == element_of(v, format.group, at));
+        }
+    }
+}
+
 /* fp16 saturates, whatever a sum of levels comes to; larger types stay finite at their ends. */
 static void large_values_stay_finite(void **state)
 {
@@ -204,6 +236,7 @@ int main(void)
         cmocka_unit_test(coefficients_are_near_their_levels),
         cmocka_unit_test(flat_groups_are_kept_well),
         cmocka_unit_test(empty_and_tiny_groups_are_zero),
+        cmocka_unit_test(turning_back_is_exact),
         cmocka_unit_test(large_values_stay_finite),
         cmocka_unit_test(search_lessens_the_error),
     };
