@@ -8,7 +8,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-formats=raw,int8,int6,int5,int4,int4:spike,int3:spike,int2:g32:spike:compact,int4/int8
+formats=raw,int8,int6,int4,int4:spike,int2:g32:spike:compact,int4/int8,safe,balanced,fast,low,lowest
 sums=tests/data/partial_sums.npy
 
 echo "AllReduce of the partial sums of a llama-shaped model's layers, 4 processes, bf16:"
