@@ -60,7 +60,7 @@ flc_status flc_encode(flc_format format, flc_type type, const void *src, size_t 
     for (size_t at = 0; at < count; at += FLC_BLOCK_ELEMS) {
         const size_t left = count - at;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        flci_load_elems(type, (const uint8_t *)src + at * size, n, x);
+        flci_load_elems(row, type, (const uint8_t *)src + at * size, n, x);
         row->encode_block(format, type, x, n, out, &counted);
         out += flci_block_bytes(format, type, n);
     }
@@ -95,7 +95,7 @@ flc_status flc_decode(flc_format format, flc_type type, const void *wire, size_t
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
         status = row->decode_block(format, type, in, n, y);
         if (status == FLC_OK) {
-            flci_store_elems(type, y, n, (uint8_t *)dst + at * size);
+            flci_store_elems(row, type, y, n, (uint8_t *)dst + at * size);
         }
         in += flci_block_bytes(format, type, n);
     }

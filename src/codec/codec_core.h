@@ -336,8 +336,10 @@ FLCI_HD struct flci_quantizer flci_quantizer_of(flc_format format, flc_type type
     q.scale = flci_from_bf16(scale_bits);
     q.inverse = flci_reciprocal(scale_bits, q.bits);
     /* Levels beyond the type's limit must not be used; it matters only near that limit. */
-    levels = flci_type_limit(type) / q.scale;
-    levels = levels > 65536.0f ? 65536.0f : (float)(int)levels;
+    levels = 65536.0f;
+    if (q.scale * 65536.0f > flci_type_limit(type)) {
+        levels = (float)(int)(flci_type_limit(type) / q.scale);
+    }
     q.min_code = 0;
     q.max_code = (1 << q.bits) - 1;
     if (q.bits == 1) {

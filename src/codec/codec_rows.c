@@ -11,20 +11,31 @@
 #include "base/param.h"
 #include "codec/codec_core.h"
 
-static const struct flci_codec_row *const rows[] = {&flci_codec_ref};
+static const struct flci_codec_row *const rows[] = {
+    &flci_codec_ref,
+#if FLCI_HAS_AVX512
+    &flci_codec_avx512,
+#endif
+};
 
 #define ROWS (sizeof rows / sizeof rows[0])
 
 const struct flci_codec_row *flci_codec_row_at(size_t index)
 {
-    return index < ROWS ? rows[index] : NULL;
+    for (size_t i = 0; i < ROWS; i++) {
+        if (rows[i]->is_supported() && index-- == 0) {
+            return rows[i];
+        }
+    }
+    return NULL;
 }
 
 flc_status flci_codec_row_choose(const struct flci_codec_row **row)
 {
     const char *wanted = flci_param_text(FLCI_PARAM_CPU);
     for (size_t i = ROWS; i-- > 0;) {
-        if (strcmp(wanted, "auto") == 0 || strcmp(wanted, rows[i]->name) == 0) {
+        if (rows[i]->is_supported() &&
+            (strcmp(wanted, "auto") == 0 || strcmp(wanted, rows[i]->name) == 0)) {
             *row = rows[i];
             return FLC_OK;
         }
@@ -34,45 +45,27 @@ flc_status flci_codec_row_choose(const struct flci_codec_row **row)
                      wanted);
 }
 
-void flci_load_elems(flc_type type, const void *src, uint32_t n, float *x)
+void flci_load_elems(const struct flci_codec_row *row, flc_type type, const void *src, uint32_t n,
+                     float *x)
 {
-    const uint16_t *halves = src;
-    switch (type) {
-    case FLC_FLOAT32:
+    if (type == FLC_FLOAT32) {
         memcpy(x, src, n * sizeof *x);
-        break;
-    case FLC_FLOAT16:
-        for (uint32_t i = 0; i < n; i++) {
-            x[i] = flci_from_fp16(halves[i]);
-        }
-        break;
-    default:
-        for (uint32_t i = 0; i < n; i++) {
-            x[i] = flci_from_bf16(halves[i]);
-        }
+    } else {
+        row->load_halves(type, src, n, x);
     }
 }
 
-void flci_store_elems(flc_type type, const float *x, uint32_t n, void *dst)
+void flci_store_elems(const struct flci_codec_row *row, flc_type type, const float *x, uint32_t n,
+                      void *dst)
 {
     uint32_t *words = dst;
-    uint16_t *halves = dst;
-    switch (type) {
-    case FLC_FLOAT32:
-        for (uint32_t i = 0; i < n; i++) {
-            const uint32_t u = flci_bits_of(x[i]);
-            words[i] = (u & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : u;
-        }
-        break;
-    case FLC_FLOAT16:
-        for (uint32_t i = 0; i < n; i++) {
-            halves[i] = flci_to_fp16(x[i]);
-        }
-        break;
-    default:
-        for (uint32_t i = 0; i < n; i++) {
-            halves[i] = flci_to_bf16(x[i]);
-        }
+    if (type != FLC_FLOAT32) {
+        row->store_halves(type, x, n, dst);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint32_t u = flci_bits_of(x[i]);
+        words[i] = (u & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : u;
     }
 }
 
@@ -80,7 +73,7 @@ void flci_encode_block(const struct flci_codec_row *row, flc_format format, flc_
                        const float *x, uint32_t n, uint8_t *wire, flc_stats *stats)
 {
     if (format.bits == 0) {
-        flci_store_elems(type, x, n, wire);
+        flci_store_elems(row, type, x, n, wire);
     } else {
         row->encode_block(format, type, x, n, wire, stats);
     }
@@ -90,7 +83,7 @@ flc_status flci_decode_block(const struct flci_codec_row *row, flc_format format
                              const uint8_t *wire, uint32_t n, float *y)
 {
     if (format.bits == 0) {
-        flci_load_elems(type, wire, n, y);
+        flci_load_elems(row, type, wire, n, y);
         return FLC_OK;
     }
     return row->decode_block(format, type, wire, n, y);

@@ -14,6 +14,10 @@
 struct flci_codec_row {
     const char *name; /* as FLC_CPU takes it */
     const char *summary;
+    int (*is_supported)(void); /* by this processor */
+    /* flci_load_elems and flci_store_elems for fp16 and bf16. */
+    void (*load_halves)(flc_type type, const uint16_t *src, uint32_t n, float *x);
+    void (*store_halves)(flc_type type, const float *x, uint32_t n, uint16_t *dst);
     /* x [n] float32, n of 1 to FLC_BLOCK_ELEMS; writes all flci_block_bytes bytes of `wire`. */
     void (*encode_block)(flc_format format, flc_type type, const float *x, uint32_t n,
                          uint8_t *wire, flc_stats *stats);
@@ -22,7 +26,7 @@ struct flci_codec_row {
                                float *y);
 };
 
-/* Rows from slowest to fastest; NULL behind the last. */
+/* The rows that this processor runs, from slowest to fastest; NULL behind the last. */
 const struct flci_codec_row *flci_codec_row_at(size_t index);
 
 /* The fastest row this processor runs, or the one FLC_CPU names: INVALID_ARG if there is none. */
@@ -30,9 +34,19 @@ flc_status flci_codec_row_choose(const struct flci_codec_row **row);
 
 extern const struct flci_codec_row flci_codec_ref;
 
+/* The folder of a processor's rows may be missing from the tree. */
+#if defined(__x86_64__) && __has_include("codec/x86/codec_avx512.c")
+#    define FLCI_HAS_AVX512 1
+extern const struct flci_codec_row flci_codec_avx512;
+#else
+#    define FLCI_HAS_AVX512 0
+#endif
+
 /* Elements of `type` to float32, exactly, and back: nearest even, any NaN to the canonical one. */
-void flci_load_elems(flc_type type, const void *src, uint32_t n, float *x);
-void flci_store_elems(flc_type type, const float *x, uint32_t n, void *dst);
+void flci_load_elems(const struct flci_codec_row *row, flc_type type, const void *src, uint32_t n,
+                     float *x);
+void flci_store_elems(const struct flci_codec_row *row, flc_type type, const float *x, uint32_t n,
+                      void *dst);
 
 /*
  * One block, raw or not, from and to float32. `type` is that of the elements the wire stands for:

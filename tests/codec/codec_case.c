@@ -250,7 +250,7 @@ void codec_case_check_sum(struct codec_case *c)
     memcpy(c->wire, wire, bytes);
     expect(c, c->row->decode_block(c->format, c->type, wire, n, y) == FLC_OK,
            "decode_block failed on what encode_block wrote");
-    flci_store_elems(c->type, y, n, c->out);
+    flci_store_elems(c->row, c->type, y, n, c->out);
     if (c->row != &flci_codec_ref) {
         memcpy(c->y, y, n * sizeof *y);
         flci_codec_ref.encode_block(c->format, c->type, x, n, wire, &ref_stats);

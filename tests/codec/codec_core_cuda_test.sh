@@ -18,7 +18,7 @@ fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 (cd "$scratch" && gcc -std=c17 -O2 -ffp-contract=off -I "$root/include" -I "$root/src" -c \
-    "$root"/src/base/*.c "$root"/src/codec/*.c)
+    "$root"/src/base/*.c "$root"/src/codec/*.c $(ls "$root"/src/codec/*/*.c 2>/dev/null))
 "$nvcc" -std=c++17 -O2 --fmad=false -Xcompiler -ffp-contract=off -Werror all-warnings \
     -gencode arch=compute_80,code=compute_80 -gencode arch=compute_90,code=sm_90 \
     -I "$root/include" -I "$root/src" -I "$root/tests/codec" "$root/tests/codec/codec_core_cuda.cu" "$scratch"/*.o \

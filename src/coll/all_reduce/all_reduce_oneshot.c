@@ -27,7 +27,8 @@ static flc_status run_piece(struct flci_call *call, struct flci_span span)
         const size_t left = span.count - done;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
         FLCI_TRY(flci_call_sum_block(call, FLCI_STAGE_EXCHANGE, wire_at, n, NULL));
-        flci_store_elems(call->type, call->sum, n, flci_call_recv_at(call, span.begin + done));
+        flci_store_elems(call->row, call->type, call->sum, n,
+                         flci_call_recv_at(call, span.begin + done));
         wire_at += flci_block_bytes(call->reduce, call->type, n);
     }
     flci_message_release_all(call);

@@ -51,7 +51,7 @@ static flc_status reduce_own(struct flci_call *call, struct flci_span span, uint
         const size_t left = span.count - done;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
         const struct flci_span block = {span.begin + done, n};
-        flci_load_elems(call->type, flci_call_send_at(call, block.begin), n, own);
+        flci_load_elems(call->row, call->type, flci_call_send_at(call, block.begin), n, own);
         if (is_invariant) {
             flci_encode_block(call->row, call->reduce, call->type, own, n, own_wire, &call->stats);
             FLCI_TRY(flci_decode_block(call->row, call->reduce, call->type, own_wire, n, own));

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * The walk over a block of an asymmetric or symmetric format, the same in every row: groups,
+ * metadata, spikes. What is done for every element a row brings along (struct flci_even_ops).
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "codec/codec_core.h"
+#include "codec/codec_rows.h"
+#include "codec/codec_walk.h"
+
+static uint32_t group_elems(const struct flci_layout *layout, flc_format format, uint32_t group)
+{
+    const uint32_t left = layout->elems - group * format.group;
+    return left < format.group ? left : format.group;
+}
+
+/* ---- Encode ---- */
+
+/* Stored scale and zero of one group: 1 or 2 bytes each, the zero missing in symmetric formats. */
+static void put_scale(flc_format format, uint8_t *scales, uint32_t group, uint32_t scale, int zero)
+{
+    const int is_symmetric = format.scheme == FLC_SYMMETRIC;
+    if (format.metadata == FLC_WIDE) {
+        uint8_t *at = scales + (is_symmetric ? 2 : 4) * (size_t)group;
+        flci_put16(at, scale);
+        if (!is_symmetric) {
+            flci_put16(at + 2, (uint32_t)zero & 0xffffu);
+        }
+    } else {
+        uint8_t *at = scales + (is_symmetric ? 1 : 2) * (size_t)group;
+        at[0] = (uint8_t)scale;
+        if (!is_symmetric) {
+            at[1] = (uint8_t)(format.bits <= FLCI_NARROW_BITS ? zero : -zero);
+        }
+    }
+}
+
+/* Codes of one group, and its spikes. */
+static void encode_group(const struct flci_even_ops *ops, flc_format format, flc_type type,
+                         const float *x, uint32_t n, const struct flci_range *range,
+                         const struct flci_quantizer *quantizer, uint8_t *codes, uint8_t *spikes,
+                         uint8_t *positions)
+{
+    ops->quantize(quantizer, x, n, codes);
+    if (format.spikes) {
+        flci_put16(spikes, flci_spike_of(type, range->min));
+        flci_put16(spikes + 2, flci_spike_of(type, range->max));
+        positions[0] = (uint8_t)range->min_at;
+        positions[1] = (uint8_t)range->max_at;
+        codes[range->min_at] = 0;
+        codes[range->max_at] = 0;
+    }
+}
+
+void flci_encode_even(const struct flci_even_ops *ops, flc_format format, flc_type type,
+                      const float *x, uint32_t n, uint8_t *wire, flc_stats *stats)
+{
+    const struct flci_layout layout = flci_layout_of(format, n);
+    const int is_compact = format.metadata == FLC_COMPACT;
+    const int largest_exponent = flci_largest_exponent(type);
+    struct flci_range ranges[FLCI_MAX_GROUPS];
+    float targets[FLCI_MAX_GROUPS], largest = FLCI_SCALE_MIN;
+    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK], positions[2 * FLCI_MAX_GROUPS] = {0};
+    int base_exponent = 0;
+    memset(wire, 0, layout.planes);
+    for (uint32_t g = 0; g < layout.groups; g++) {
+        ranges[g] =
+            ops->range_of(x + g * format.group, group_elems(&layout, format, g), format.spikes);
+        if (ranges[g].is_finite) {
+            targets[g] = flci_scale_target(format, type, &ranges[g]);
+            largest = targets[g] > largest ? targets[g] : largest;
+        }
+    }
+    if (is_compact) {
+        base_exponent = flci_base_exponent(largest);
+        flci_put16(wire, (uint32_t)base_exponent & 0xffffu);
+    }
+    for (uint32_t g = 0; g < layout.groups; g++) {
+        const size_t first = (size_t)g * format.group;
+        struct flci_quantizer quantizer;
+        uint32_t stored;
+        uint16_t scale;
+        if (!ranges[g].is_finite) {
+            put_scale(format, wire + layout.scales, g,
+                      is_compact ? FLCI_SCALE_CODE_NAN : FLCI_SCALE_NAN, 0);
+            memset(codes + first, 0, group_elems(&layout, format, g));
+            stats->nonfinite_groups++;
+            continue;
+        }
+        if (is_compact) {
+            stored = flci_scale_to_compact(targets[g], largest_exponent, base_exponent,
+                                           format.bits > FLCI_NARROW_BITS);
+            scale = flci_scale_from_compact((uint8_t)stored, base_exponent);
+        } else {
+            scale = flci_scale_to_wide(targets[g], format, type, ranges[g]);
+            stored = scale;
+        }
+        quantizer = flci_quantizer_of(format, type, scale, ranges[g]);
+        put_scale(format, wire + layout.scales, g, stored, quantizer.zero);
+        encode_group(ops, format, type, x + first, group_elems(&layout, format, g), &ranges[g],
+                     &quantizer, codes + first, wire + layout.spikes + 4 * (size_t)g,
+                     positions + 2 * (size_t)g);
+    }
+    stats->groups += layout.groups;
+    if (format.spikes) {
+        flci_pack_planes(positions, 2 * layout.groups,
+                         is_compact ? flci_position_bits(format.group) : 8,
+                         wire + layout.positions);
+    }
+    ops->pack(codes, n, format.bits, wire + layout.planes);
+}
+
+/* ---- Decode ---- */
+
+/* Scale pattern of a group, 0 if no encoder writes it, and its zero. */
+static uint16_t get_scale(flc_format format, const uint8_t *scales, uint32_t group,
+                          int base_exponent, int *zero)
+{
+    const int is_symmetric = format.scheme == FLC_SYMMETRIC;
+    uint16_t scale;
+    *zero = is_symmetric && format.bits > 1 ? -(1 << (format.bits - 1)) : 0;
+    if (format.metadata == FLC_WIDE) {
+        const uint8_t *at = scales + (is_symmetric ? 2 : 4) * (size_t)group;
+        scale = flci_get16(at);
+        if (!is_symmetric) {
+            *zero = flci_sign_extend16(flci_get16(at + 2));
+        }
+        /* A normal number or the NaN mark. */
+        return scale == FLCI_SCALE_NAN || (scale >= 0x0080u && scale < 0x7f80u) ? scale : 0;
+    }
+    scales += (is_symmetric ? 1 : 2) * (size_t)group;
+    if (!is_symmetric) {
+        *zero = format.bits > FLCI_NARROW_BITS ? -(int)scales[1]
+                : scales[1] < 128              ? (int)scales[1]
+                                               : (int)scales[1] - 256;
+    }
+    return flci_scale_from_compact(scales[0], base_exponent);
+}
+
+static void fill_nan(float *y, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        y[i] = flci_float_of(0x7fc00000u);
+    }
+}
+
+flc_status flci_check_header(flc_format format, const uint8_t *wire, int *base_exponent)
+{
+    static const uint8_t zeros[FLCI_COMPACT_HEADER_BYTES - 2] = {0};
+    if (format.metadata == FLC_WIDE) {
+        return FLC_OK;
+    }
+    *base_exponent = flci_sign_extend16(flci_get16(wire));
+    if (*base_exponent < -126 || *base_exponent > 127 - FLCI_SCALE_OCTAVES ||
+        memcmp(wire + 2, zeros, sizeof zeros) != 0) {
+        return flci_fail(FLC_ERR_CORRUPT, "wire: a block header no encoder writes");
+    }
+    return FLC_OK;
+}
+
+flc_status flci_decode_even(const struct flci_even_ops *ops, flc_format format, flc_type type,
+                            const uint8_t *wire, uint32_t n, float *y)
+{
+    const struct flci_layout layout = flci_layout_of(format, n);
+    const int is_compact = format.metadata == FLC_COMPACT;
+    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK], positions[2 * FLCI_MAX_GROUPS];
+    int base_exponent = 0;
+    FLCI_TRY(flci_check_header(format, wire, &base_exponent));
+    ops->unpack(wire + layout.planes, n, format.bits, codes);
+    if (format.spikes) {
+        flci_unpack_planes(wire + layout.positions, 2 * layout.groups,
+                           is_compact ? flci_position_bits(format.group) : 8, positions);
+    }
+    for (uint32_t g = 0; g < layout.groups; g++) {
+        const size_t first = (size_t)g * format.group;
+        const uint32_t elems = group_elems(&layout, format, g);
+        const uint8_t *spike = wire + layout.spikes + 4 * (size_t)g;
+        int zero;
+        const uint16_t scale = get_scale(format, wire + layout.scales, g, base_exponent, &zero);
+        if (scale == 0) {
+            return flci_fail(FLC_ERR_CORRUPT, "wire: group %u has a scale no encoder writes", g);
+        }
+        if (scale == FLCI_SCALE_NAN) {
+            fill_nan(y + first, elems);
+        } else {
+            ops->dequantize(format.bits, flci_from_bf16(scale), zero, codes + first, elems,
+                            y + first);
+        }
+        if (!format.spikes) {
+            continue;
+        }
+        if (positions[2 * g] >= elems || positions[2 * g + 1] >= elems) {
+            return flci_fail(FLC_ERR_CORRUPT, "wire: group %u has a spike outside itself", g);
+        }
+        if (scale != FLCI_SCALE_NAN) {
+            y[first + positions[2 * g]] = flci_from_float16(type, flci_get16(spike));
+            y[first + positions[2 * g + 1]] = flci_from_float16(type, flci_get16(spike + 2));
+        }
+    }
+    return FLC_OK;
+}
