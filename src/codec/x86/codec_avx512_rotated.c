@@ -15,6 +15,27 @@
 #    define MAX_VECTORS (256 / 16)
 #    define ALL_LANES   ((__mmask16)0xffff)
 
+/* Call BODY with the width as a constant, so that its thresholds become constants too. */
+#    define FOR_WIDTH(bits, BODY)                                                                  \
+        switch (bits) {                                                                            \
+        case 1:                                                                                    \
+            BODY(1);                                                                               \
+            break;                                                                                 \
+        case 2:                                                                                    \
+            BODY(2);                                                                               \
+            break;                                                                                 \
+        case 3:                                                                                    \
+            BODY(3);                                                                               \
+            break;                                                                                 \
+        case 4:                                                                                    \
+            BODY(4);                                                                               \
+            break;                                                                                 \
+        default:                                                                                   \
+            BODY(bits);                                                                            \
+        }
+
+#    define INLINE static inline __attribute__((always_inline))
+
 /* Sign bits of the elements i * 16 .. of a group: what flci_rotation_is_negative says of the low
    and of the high half of a position. */
 AVX512 static inline __m512i signs_of(uint32_t i)
@@ -42,7 +63,7 @@ AVX512 static inline __m512 sum_and_difference(__m512 v, __m512 neighbours, __mm
     return _mm512_mask_sub_ps(_mm512_add_ps(v, neighbours), upper, neighbours, v);
 }
 
-AVX512 static void hadamard(__m512 *v, uint32_t count)
+AVX512 INLINE void hadamard_of(__m512 *v, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         __m512 x = v[i];
@@ -59,6 +80,27 @@ AVX512 static void hadamard(__m512 *v, uint32_t count)
                 v[i + half] = _mm512_sub_ps(a, b);
             }
         }
+    }
+}
+
+/* With constant counts the vectors stay in registers. */
+AVX512 static void hadamard(__m512 *v, uint32_t count)
+{
+    switch (count) {
+    case 1:
+        hadamard_of(v, 1);
+        break;
+    case 2:
+        hadamard_of(v, 2);
+        break;
+    case 4:
+        hadamard_of(v, 4);
+        break;
+    case 8:
+        hadamard_of(v, 8);
+        break;
+    default:
+        hadamard_of(v, count);
     }
 }
 
@@ -93,7 +135,7 @@ AVX512 static float largest_of(const float *v, uint32_t group)
 }
 
 /* flci_rotated_index */
-AVX512 static inline __m512i index_of(int bits, __m512 magnitude)
+AVX512 INLINE __m512i index_of(int bits, __m512 magnitude)
 {
     const int last = (1 << (bits - 1)) - 1;
     __m512i index = _mm512_setzero_si512();
@@ -111,7 +153,7 @@ AVX512 static inline __m512i index_of(int bits, __m512 magnitude)
 }
 
 /* flci_rotated_error; up to 4 bits, as search is. */
-AVX512 static int32_t error_of(int bits, const float *v, uint32_t group, float inverse)
+AVX512 INLINE int32_t error_of_width(int bits, const float *v, uint32_t group, float inverse)
 {
     const __m512 most = _mm512_set1_ps(1024.0f), factor = _mm512_set1_ps(inverse);
     __m512i sum = _mm512_setzero_si512(), levels = sum;
@@ -130,7 +172,16 @@ AVX512 static int32_t error_of(int bits, const float *v, uint32_t group, float i
     return _mm512_reduce_add_epi32(sum);
 }
 
-AVX512 static void quantize(int bits, const float *v, uint32_t group, float inverse, uint8_t *codes)
+AVX512 static int32_t error_of(int bits, const float *v, uint32_t group, float inverse)
+{
+    int32_t error = 0;
+#    define ERROR(width) error = error_of_width(width, v, group, inverse)
+    FOR_WIDTH(bits, ERROR)
+    return error;
+}
+
+AVX512 INLINE void quantize_width(int bits, const float *v, uint32_t group, float inverse,
+                                  uint8_t *codes)
 {
     const int half = 1 << (bits - 1);
     const __m512 factor = _mm512_set1_ps(inverse);
@@ -146,18 +197,29 @@ AVX512 static void quantize(int bits, const float *v, uint32_t group, float inve
     }
 }
 
-AVX512 static void dequantize(int bits, float scale, const uint8_t *codes, uint32_t group,
-                              flc_type type, float *v)
+AVX512 static void quantize(int bits, const float *v, uint32_t group, float inverse, uint8_t *codes)
+{
+#    define QUANTIZE(width) quantize_width(width, v, group, inverse, codes)
+    FOR_WIDTH(bits, QUANTIZE)
+}
+
+/* What flci_rotated_value gives for a scale of 1. */
+static const float levels_by_code[5][16] = {
+    {0},
+    {-64, 64},
+    {-124, -36, 36, 124},
+    {-121, -73, -41, -13, 13, 41, 73, 121},
+    {-101, -79, -63, -49, -37, -25, -15, -5, 5, 15, 25, 37, 49, 63, 79, 101},
+};
+
+AVX512 INLINE void dequantize_width(int bits, float scale, const uint8_t *codes, uint32_t group,
+                                    flc_type type, float *v)
 {
     const __m512 factor = _mm512_set1_ps(scale);
     const __m512 high = _mm512_set1_ps(flci_type_limit(type));
     const __m512 low = _mm512_set1_ps(-flci_type_limit(type));
-    float table[16] = {0.0f};
-    __m512 levels, turned[MAX_VECTORS];
-    for (int code = 0; bits <= FLCI_NARROW_BITS && code < 1 << bits; code++) {
-        table[code] = flci_rotated_value(bits, 1.0f, (uint8_t)code);
-    }
-    levels = _mm512_loadu_ps(table);
+    const __m512 levels = _mm512_loadu_ps(levels_by_code[bits <= FLCI_NARROW_BITS ? bits : 0]);
+    __m512 turned[MAX_VECTORS];
     for (uint32_t i = 0; i < group / 16; i++) {
         const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(codes + 16 * i));
         const __m512i code = _mm512_cvtepu8_epi32(bytes);
@@ -172,6 +234,13 @@ AVX512 static void dequantize(int bits, float scale, const uint8_t *codes, uint3
         const __m512 y = flip(turned[i], signs_of(i));
         _mm512_storeu_ps(v + 16 * i, _mm512_min_ps(_mm512_max_ps(y, low), high));
     }
+}
+
+AVX512 static void dequantize(int bits, float scale, const uint8_t *codes, uint32_t group,
+                              flc_type type, float *v)
+{
+#    define DEQUANTIZE(width) dequantize_width(width, scale, codes, group, type, v)
+    FOR_WIDTH(bits, DEQUANTIZE)
 }
 
 const struct flci_rotated_ops flci_rotated_avx512 = {
