@@ -7,8 +7,8 @@
 #
 #   scripts/accuracy_study.sh BUILD_DIR MODEL.gguf
 #
-# `tp_llama --help` says where the model comes from. An interrupted run goes on where it was:
-# what is measured lies in BUILD_DIR/accuracy.jsonl.
+# `tp_llama --help` says where the model comes from. Of the large model, what is measured lies in
+# BUILD_DIR/accuracy.jsonl, and an interrupted run takes it from there.
 set -eu
 
 if [ $# -ne 2 ]; then

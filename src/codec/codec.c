@@ -61,7 +61,7 @@ flc_status flc_encode(flc_format format, flc_type type, const void *src, size_t 
         const size_t left = count - at;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
         flci_load_elems(row, type, (const uint8_t *)src + at * size, n, x);
-        row->encode_block(format, type, x, n, out, &counted);
+        flci_encode_block(row, format, type, x, n, out, &counted);
         out += flci_block_bytes(format, type, n);
     }
     flci_fpenv_leave(saved);
@@ -93,7 +93,7 @@ flc_status flc_decode(flc_format format, flc_type type, const void *wire, size_t
     for (size_t at = 0; at < count && status == FLC_OK; at += FLC_BLOCK_ELEMS) {
         const size_t left = count - at;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        status = row->decode_block(format, type, in, n, y);
+        status = flci_decode_block(row, format, type, in, n, y);
         if (status == FLC_OK) {
             flci_store_elems(row, type, y, n, (uint8_t *)dst + at * size);
         }

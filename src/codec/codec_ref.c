@@ -54,7 +54,7 @@ static void dequantize(int bits, float scale, int zero, const uint8_t *codes, ui
     }
 }
 
-const struct flci_even_ops flci_even_ref = {
+static const struct flci_even_ops even_ops = {
     .range_of = range_of,
     .quantize = quantize,
     .pack = pack,
@@ -76,16 +76,6 @@ static int rotate(const float *x, uint32_t n, uint32_t group, float *v)
     return 1;
 }
 
-static int32_t rotated_error(int bits, const float *v, uint32_t group, float inverse)
-{
-    return flci_rotated_error(bits, v, group, inverse);
-}
-
-static float rotated_largest(const float *v, uint32_t group)
-{
-    return flci_rotated_largest(v, group);
-}
-
 static void rotated_quantize(int bits, const float *v, uint32_t group, float inverse,
                              uint8_t *codes)
 {
@@ -103,32 +93,13 @@ static void rotated_dequantize(int bits, float scale, const uint8_t *codes, uint
     flci_rotate_back(v, group, type);
 }
 
-const struct flci_rotated_ops flci_rotated_ref = {
+static const struct flci_rotated_ops rotated_ops = {
     .rotate = rotate,
-    .largest = rotated_largest,
-    .error = rotated_error,
+    .largest = flci_rotated_largest,
+    .error = flci_rotated_error,
     .quantize = rotated_quantize,
     .dequantize = rotated_dequantize,
-    .planes = &flci_even_ref,
 };
-
-static void encode_block(flc_format format, flc_type type, const float *x, uint32_t n,
-                         uint8_t *wire, flc_stats *stats)
-{
-    if (format.scheme == FLC_ROTATED) {
-        flci_encode_rotated(&flci_rotated_ref, format, x, n, wire, stats);
-    } else {
-        flci_encode_even(&flci_even_ref, format, type, x, n, wire, stats);
-    }
-}
-
-static flc_status decode_block(flc_format format, flc_type type, const uint8_t *wire, uint32_t n,
-                               float *y)
-{
-    return format.scheme == FLC_ROTATED
-               ? flci_decode_rotated(&flci_rotated_ref, format, type, wire, n, y)
-               : flci_decode_even(&flci_even_ref, format, type, wire, n, y);
-}
 
 const struct flci_codec_row flci_codec_ref = {
     .name = "ref",
@@ -136,6 +107,6 @@ const struct flci_codec_row flci_codec_ref = {
     .is_supported = is_supported,
     .load_halves = load_halves,
     .store_halves = store_halves,
-    .encode_block = encode_block,
-    .decode_block = decode_block,
+    .even = &even_ops,
+    .rotated = &rotated_ops,
 };

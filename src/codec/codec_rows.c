@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/param.h"
-#include "codec/codec_core.h"
+#include "codec/codec_walk.h"
 
 static const struct flci_codec_row *const rows[] = {
     &flci_codec_ref,
@@ -74,8 +74,10 @@ void flci_encode_block(const struct flci_codec_row *row, flc_format format, flc_
 {
     if (format.bits == 0) {
         flci_store_elems(row, type, x, n, wire);
+    } else if (format.scheme == FLC_ROTATED) {
+        flci_encode_rotated(row, format, x, n, wire, stats);
     } else {
-        row->encode_block(format, type, x, n, wire, stats);
+        flci_encode_even(row, format, type, x, n, wire, stats);
     }
 }
 
@@ -86,5 +88,6 @@ flc_status flci_decode_block(const struct flci_codec_row *row, flc_format format
         flci_load_elems(row, type, wire, n, y);
         return FLC_OK;
     }
-    return row->decode_block(format, type, wire, n, y);
+    return format.scheme == FLC_ROTATED ? flci_decode_rotated(row, format, type, wire, n, y)
+                                        : flci_decode_even(row, format, type, wire, n, y);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Codec rows: implementations of the same bytes, and the one in use. A row codes blocks of any
- * format but raw; the block functions below take raw too and are what collectives call.
+ * Codec rows: implementations of the same bytes, and the one in use. The block functions below are
+ * what collectives call.
  */
 #ifndef FLCI_CODEC_CODEC_ROWS_H
 #define FLCI_CODEC_CODEC_ROWS_H
@@ -18,12 +18,9 @@ struct flci_codec_row {
     /* flci_load_elems and flci_store_elems for fp16 and bf16. */
     void (*load_halves)(flc_type type, const uint16_t *src, uint32_t n, float *x);
     void (*store_halves)(flc_type type, const float *x, uint32_t n, uint16_t *dst);
-    /* x [n] float32, n of 1 to FLC_BLOCK_ELEMS; writes all flci_block_bytes bytes of `wire`. */
-    void (*encode_block)(flc_format format, flc_type type, const float *x, uint32_t n,
-                         uint8_t *wire, flc_stats *stats);
-    /* y [n] float32, exact; CORRUPT for metadata that no encoder writes. Reads any bytes safely. */
-    flc_status (*decode_block)(flc_format format, flc_type type, const uint8_t *wire, uint32_t n,
-                               float *y);
+    /* What it does for every element, see codec_walk.h. */
+    const struct flci_even_ops *even;
+    const struct flci_rotated_ops *rotated;
 };
 
 /* The rows that this processor runs, from slowest to fastest; NULL behind the last. */
@@ -49,9 +46,10 @@ void flci_store_elems(const struct flci_codec_row *row, flc_type type, const flo
                       void *dst);
 
 /*
- * One block, raw or not, from and to float32. `type` is that of the elements the wire stands for:
- * it sets the limit and the form of spikes and raw elements. The floating-point environment is
- * the caller's business (base/fpenv.h).
+ * One block, raw or not, from and to float32: n of 1 to FLC_BLOCK_ELEMS, all flci_block_bytes bytes
+ * of `wire`. Decoding reads any bytes safely: CORRUPT for metadata no encoder writes. `type` is
+ * that of the elements the wire stands for: it sets the limit and the form of spikes and raw
+ * elements. The floating-point environment is the caller's business (base/fpenv.h).
  */
 void flci_encode_block(const struct flci_codec_row *row, flc_format format, flc_type type,
                        const float *x, uint32_t n, uint8_t *wire, flc_stats *stats);

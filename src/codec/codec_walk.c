@@ -7,8 +7,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "codec/codec_core.h"
-#include "codec/codec_rows.h"
 #include "codec/codec_walk.h"
 
 static uint32_t group_elems(const struct flci_layout *layout, flc_format format, uint32_t group)
@@ -55,9 +53,10 @@ static void encode_group(const struct flci_even_ops *ops, flc_format format, flc
     }
 }
 
-void flci_encode_even(const struct flci_even_ops *ops, flc_format format, flc_type type,
+void flci_encode_even(const struct flci_codec_row *row, flc_format format, flc_type type,
                       const float *x, uint32_t n, uint8_t *wire, flc_stats *stats)
 {
+    const struct flci_even_ops *ops = row->even;
     const struct flci_layout layout = flci_layout_of(format, n);
     const int is_compact = format.metadata == FLC_COMPACT;
     const int largest_exponent = flci_largest_exponent(type);
@@ -161,9 +160,10 @@ flc_status flci_check_header(flc_format format, const uint8_t *wire, int *base_e
     return FLC_OK;
 }
 
-flc_status flci_decode_even(const struct flci_even_ops *ops, flc_format format, flc_type type,
+flc_status flci_decode_even(const struct flci_codec_row *row, flc_format format, flc_type type,
                             const uint8_t *wire, uint32_t n, float *y)
 {
+    const struct flci_even_ops *ops = row->even;
     const struct flci_layout layout = flci_layout_of(format, n);
     const int is_compact = format.metadata == FLC_COMPACT;
     uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK], positions[2 * FLCI_MAX_GROUPS];

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "codec/codec_core.h"
+#include "codec/codec_rows.h"
 
 #define FLCI_MAX_GROUPS (FLC_BLOCK_ELEMS / 16)
 
@@ -102,15 +103,15 @@ struct flci_even_ops {
 
 #define FLCI_CODES_SLACK 64
 
-void flci_encode_even(const struct flci_even_ops *ops, flc_format format, flc_type type,
+void flci_encode_even(const struct flci_codec_row *row, flc_format format, flc_type type,
                       const float *x, uint32_t n, uint8_t *wire, flc_stats *stats);
-flc_status flci_decode_even(const struct flci_even_ops *ops, flc_format format, flc_type type,
+flc_status flci_decode_even(const struct flci_codec_row *row, flc_format format, flc_type type,
                             const uint8_t *wire, uint32_t n, float *y);
 
 /* The base exponent of a block, 0 where it has none; CORRUPT for a header no encoder writes. */
 flc_status flci_check_header(flc_format format, const uint8_t *wire, int *base_exponent);
 
-/* What a row does for every coefficient of rotated formats; pack and unpack as above. */
+/* What a row does for every coefficient of rotated formats; planes are packed as above. */
 struct flci_rotated_ops {
     /* flci_rotate, or 0 for a group that is not finite, whose v is then unspecified. */
     int (*rotate)(const float *x, uint32_t n, uint32_t group, float *v);
@@ -120,16 +121,11 @@ struct flci_rotated_ops {
     /* The levels of a group, and flci_rotate_back. */
     void (*dequantize)(int bits, float scale, const uint8_t *codes, uint32_t group, flc_type type,
                        float *v);
-    const struct flci_even_ops *planes;
 };
 
-void flci_encode_rotated(const struct flci_rotated_ops *ops, flc_format format, const float *x,
+void flci_encode_rotated(const struct flci_codec_row *row, flc_format format, const float *x,
                          uint32_t n, uint8_t *wire, flc_stats *stats);
-flc_status flci_decode_rotated(const struct flci_rotated_ops *ops, flc_format format, flc_type type,
+flc_status flci_decode_rotated(const struct flci_codec_row *row, flc_format format, flc_type type,
                                const uint8_t *wire, uint32_t n, float *y);
-
-/* The reference's. */
-extern const struct flci_even_ops flci_even_ref;
-extern const struct flci_rotated_ops flci_rotated_ref;
 
 #endif

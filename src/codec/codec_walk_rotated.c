@@ -9,9 +9,10 @@
 #include "codec/codec_rotated.h"
 #include "codec/codec_walk.h"
 
-void flci_encode_rotated(const struct flci_rotated_ops *ops, flc_format format, const float *x,
+void flci_encode_rotated(const struct flci_codec_row *row, flc_format format, const float *x,
                          uint32_t n, uint8_t *wire, flc_stats *stats)
 {
+    const struct flci_rotated_ops *ops = row->rotated;
     const struct flci_layout layout = flci_layout_of(format, n);
     const uint32_t group = format.group;
     float v[FLC_BLOCK_ELEMS], largest[FLCI_MAX_GROUPS], target = FLCI_SCALE_MIN;
@@ -46,19 +47,20 @@ void flci_encode_rotated(const struct flci_rotated_ops *ops, flc_format format, 
         ops->quantize(format.bits, v + g * group, group, inverse, codes + g * group);
     }
     stats->groups += layout.groups;
-    ops->planes->pack(codes, layout.codes, format.bits, wire + layout.planes);
+    row->even->pack(codes, layout.codes, format.bits, wire + layout.planes);
 }
 
-flc_status flci_decode_rotated(const struct flci_rotated_ops *ops, flc_format format, flc_type type,
+flc_status flci_decode_rotated(const struct flci_codec_row *row, flc_format format, flc_type type,
                                const uint8_t *wire, uint32_t n, float *y)
 {
+    const struct flci_rotated_ops *ops = row->rotated;
     const struct flci_layout layout = flci_layout_of(format, n);
     const int largest_exponent = flci_rotated_largest_exponent(format.group);
     uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
     float v[256];
     int base_exponent;
     FLCI_TRY(flci_check_header(format, wire, &base_exponent));
-    ops->planes->unpack(wire + layout.planes, layout.codes, format.bits, codes);
+    row->even->unpack(wire + layout.planes, layout.codes, format.bits, codes);
     for (uint32_t g = 0; g < layout.groups; g++) {
         const uint32_t first = g * format.group;
         const uint32_t elems = n - first < format.group ? n - first : format.group;

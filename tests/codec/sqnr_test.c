@@ -31,6 +31,13 @@ static const struct {
     {"int4:spike", TEST_GAUSSIAN, 21.2, 0},
     {"int4:spike", TEST_OUTLIERS, 24.5, 0},
     {"int2:g32:spike:compact", TEST_GAUSSIAN, 10.0, 3.9},
+    {"safe", TEST_GAUSSIAN, 32.1, 6.2},
+    {"balanced", TEST_GAUSSIAN, 26.1, 5.2},
+    {"fast", TEST_GAUSSIAN, 20.9, 4.2},
+    {"fast", TEST_OUTLIERS, 22.4, 4.2},
+    {"low", TEST_GAUSSIAN, 15.8, 3.3},
+    {"low", TEST_OUTLIERS, 18.0, 3.3},
+    {"lowest", TEST_GAUSSIAN, 9.7, 2.3},
 };
 
 struct buffers {

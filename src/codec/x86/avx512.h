@@ -13,7 +13,6 @@
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,bmi,bmi2")))
 
-extern const struct flci_even_ops flci_even_avx512;
 extern const struct flci_rotated_ops flci_rotated_avx512;
 
 /* The lanes of a vector that hold elements, `left` of them to come. */

@@ -317,7 +317,7 @@ AVX512 static void unpack(const uint8_t *planes, uint32_t count, uint32_t bits, 
     }
 }
 
-const struct flci_even_ops flci_even_avx512 = {
+static const struct flci_even_ops even_ops = {
     .range_of = range_of,
     .quantize = quantize,
     .pack = pack,
@@ -325,32 +325,14 @@ const struct flci_even_ops flci_even_avx512 = {
     .dequantize = dequantize,
 };
 
-static void encode_block(flc_format format, flc_type type, const float *x, uint32_t n,
-                         uint8_t *wire, flc_stats *stats)
-{
-    if (format.scheme == FLC_ROTATED) {
-        flci_encode_rotated(&flci_rotated_avx512, format, x, n, wire, stats);
-    } else {
-        flci_encode_even(&flci_even_avx512, format, type, x, n, wire, stats);
-    }
-}
-
-static flc_status decode_block(flc_format format, flc_type type, const uint8_t *wire, uint32_t n,
-                               float *y)
-{
-    return format.scheme == FLC_ROTATED
-               ? flci_decode_rotated(&flci_rotated_avx512, format, type, wire, n, y)
-               : flci_decode_even(&flci_even_avx512, format, type, wire, n, y);
-}
-
 const struct flci_codec_row flci_codec_avx512 = {
     .name = "avx512",
     .summary = "x86-64 with AVX-512 F, BW, VL, DQ",
     .is_supported = is_supported,
     .load_halves = load_halves,
     .store_halves = store_halves,
-    .encode_block = encode_block,
-    .decode_block = decode_block,
+    .even = &even_ops,
+    .rotated = &flci_rotated_avx512,
 };
 
 #endif

@@ -249,7 +249,6 @@ const struct flci_rotated_ops flci_rotated_avx512 = {
     .error = error_of,
     .quantize = quantize,
     .dequantize = dequantize,
-    .planes = &flci_even_avx512,
 };
 
 #endif
