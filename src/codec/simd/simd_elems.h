@@ -38,12 +38,6 @@ INLINE void store_elems(flc_type type, vf v, void *dst, size_t at)
     }
 }
 
-static inline float elem_at(flc_type type, const void *src, size_t at)
-{
-    return type == FLC_FLOAT32 ? ((const float *)src)[at]
-                               : flci_from_float16(type, ((const uint16_t *)src)[at]);
-}
-
 static inline void put_elem(flc_type type, float x, void *dst, size_t at)
 {
     if (type == FLC_FLOAT32) {
@@ -58,6 +52,15 @@ INLINE vi lane_numbers(void)
 {
 #define LANE_NUMBER(i) (i)
     return (vi){LANES_OF(LANE_NUMBER)};
+}
+
+INLINE vh half_lane_numbers(void)
+{
+    vh numbers;
+    for (int i = 0; i < 2 * LANES; i++) {
+        numbers[i] = (int16_t)i;
+    }
+    return numbers;
 }
 
 /* ---- Padding ---- */

@@ -83,14 +83,14 @@ static void find_ranges(flc_type type, const void *src, uint32_t n, uint32_t gro
 
 /* ---- Spikes ---- */
 
-/* The lowest positions of the extremes of group g, whose keys are those of floats, and the extremes
-   of the other elements before n, spread over lanes; INT32_MAX and INT32_MIN if there are none. */
-INLINE void spikes_of(flc_type type, const void *src, uint32_t n, uint32_t group, uint32_t g,
-                      struct simd_groups *q, vi *low, vi *high)
+/* The lowest positions of the extremes of group g, and the extremes of its other elements before n,
+   spread over lanes: the largest and smallest keys if there are none. */
+INLINE void spikes_of_floats(flc_type type, const void *src, uint32_t n, uint32_t group, uint32_t g,
+                             struct simd_groups *q, vi *low, vi *high)
 {
     const vi min = vi_set(q->low_keys[g]), max = vi_set(q->high_keys[g]), lane = lane_numbers();
     const size_t at = (size_t)g * group;
-    uint32_t min_at = group, max_at = group;
+    uint32_t min_at = 0, max_at = 0;
     for (uint32_t i = group; i > 0; i -= LANES) { /* downwards: the lowest stays */
         const vi keys = keys_of_floats(load_elems(type, src, at + i - LANES));
         const uint32_t is_min = vi_equal_bits(keys, min), is_max = vi_equal_bits(keys, max);
@@ -110,6 +110,35 @@ INLINE void spikes_of(flc_type type, const void *src, uint32_t n, uint32_t group
     }
 }
 
+/* The same with the keys of halves. */
+INLINE void spikes_of_halves(const uint16_t *src, uint32_t n, uint32_t group, uint32_t g,
+                             struct simd_groups *q, vi *low, vi *high)
+{
+    const vh min = vh_set((int16_t)q->low_keys[g]), max = vh_set((int16_t)q->high_keys[g]);
+    const vh lane = half_lane_numbers();
+    const uint16_t *halves = src + (size_t)g * group;
+    const uint32_t left = n - g * group;
+    uint32_t min_at = 0, max_at = 0;
+    vh least = vh_set(INT16_MAX), most = vh_set(INT16_MIN);
+    for (uint32_t i = group; i > 0; i -= 2 * LANES) {
+        const vh keys = keys_of_halves(vh_load(halves + i - 2 * LANES));
+        const uint32_t is_min = vh_equal_bits(keys, min), is_max = vh_equal_bits(keys, max);
+        min_at = is_min != 0 ? i - 2 * LANES + (uint32_t)__builtin_ctz(is_min) : min_at;
+        max_at = is_max != 0 ? i - 2 * LANES + (uint32_t)__builtin_ctz(is_max) : max_at;
+    }
+    q->min_at[g] = (uint8_t)min_at;
+    q->max_at[g] = (uint8_t)max_at;
+    for (uint32_t i = 0; i < group; i += 2 * LANES) {
+        const vh keys = keys_of_halves(vh_load(halves + i));
+        const vh is_out = (vh)(lane == (int16_t)(min_at - i)) |
+                          (vh)(lane == (int16_t)(max_at - i)) | (vh)(lane >= (int16_t)(left - i));
+        least = vh_min(least, vh_select(is_out, least, keys));
+        most = vh_max(most, vh_select(is_out, most, keys));
+    }
+    *low = vi_min((vi)least << 16 >> 16, (vi)least >> 16);
+    *high = vi_max((vi)most << 16 >> 16, (vi)most >> 16);
+}
+
 INLINE void take_spikes_of(flc_type type, const void *src, uint32_t n, uint32_t group,
                            struct simd_groups *q)
 {
@@ -118,8 +147,13 @@ INLINE void take_spikes_of(flc_type type, const void *src, uint32_t n, uint32_t 
         vi low[LANES], high[LANES], is_known;
         for (uint32_t i = 0; i < LANES; i++) {
             low[i] = high[i] = vi_set(0);
-            if (first + i < groups) {
-                spikes_of(type, src, n, group, first + i, q, &low[i], &high[i]);
+            if (first + i >= groups) {
+                continue;
+            }
+            if (type != FLC_FLOAT32 && group >= 2 * LANES) {
+                spikes_of_halves(src, n, group, first + i, q, &low[i], &high[i]);
+            } else {
+                spikes_of_floats(type, src, n, group, first + i, q, &low[i], &high[i]);
             }
         }
         JOIN_EACH(low, vi_min)
@@ -130,12 +164,18 @@ INLINE void take_spikes_of(flc_type type, const void *src, uint32_t n, uint32_t 
     }
 }
 
-/* Replace the ranges by those without spikes, as keys of floats. Groups that are not finite must
-   have been noted before. */
+/* Replace the ranges by those without spikes. Groups that are not finite have been noted before. */
 static void take_spikes(flc_type type, const void *src, uint32_t n, uint32_t group,
                         struct simd_groups *q)
 {
     FOR_TYPE(type, take_spikes_of, src, n, group, q)
+}
+
+/* flci_spike_of; a finite half is its own. */
+static inline uint16_t spike_at(flc_type type, flc_type src_type, const void *src, size_t at)
+{
+    return src_type == FLC_FLOAT32 ? flci_spike_of(type, ((const float *)src)[at])
+                                   : ((const uint16_t *)src)[at];
 }
 
 static void put_spikes(flc_format format, flc_type type, flc_type src_type, const void *src,
@@ -150,8 +190,8 @@ static void put_spikes(flc_format format, flc_type type, flc_type src_type, cons
         if (q->is_finite[g] != 0) {
             min_at = q->min_at[g];
             max_at = q->max_at[g];
-            flci_put16(spike, flci_spike_of(type, elem_at(src_type, src, first + min_at)));
-            flci_put16(spike + 2, flci_spike_of(type, elem_at(src_type, src, first + max_at)));
+            flci_put16(spike, spike_at(type, src_type, src, first + min_at));
+            flci_put16(spike + 2, spike_at(type, src_type, src, first + max_at));
         }
         positions[2 * g] = (uint8_t)min_at;
         positions[2 * g + 1] = (uint8_t)max_at;
@@ -222,9 +262,6 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
     find_ranges(src_type, src, whole, format.group, &q);
     note_finite(src_type, whole / format.group, &q);
     if (format.spikes) {
-        if (q.are_halves) { /* positions are looked for among floats */
-            turn_into_float_keys(src_type, whole / format.group, &q);
-        }
         take_spikes(src_type, src, n, format.group, &q);
     }
     find_quantizers(format, type, src_type, &layout, whole / format.group, &q, wire);

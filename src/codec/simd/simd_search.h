@@ -24,11 +24,16 @@ INLINE vh nearest_levels(int bits, vh below)
 
 #define MAX_TRIALS 5
 
-/* flci_rotated_error of one group at each scale that is tried, spread over lanes. */
-INLINE void errors_of(int bits, const float *v, uint32_t group, const float *inverse, vi *errors)
+/*
+ * flci_rotated_error of one group at each scale that is tried, spread over lanes. A scale eight
+ * eighths below another is half of it, and its integers, halved, are the other's. `is_capped`: a
+ * coefficient may lie beyond 1024 scales.
+ */
+INLINE void errors_of(int bits, int is_capped, const float *v, uint32_t group, const float *inverse,
+                      vi *errors)
 {
     const struct flci_rotated_search search = flci_rotated_search_of(bits);
-    const int trials = search.last / search.stride + 1;
+    const int trials = search.last / search.stride + 1, octave = 8 / search.stride;
     const vf most = vf_set(1024.0f);
     for (int i = 0; i < trials; i++) {
         errors[i] = vi_set(0);
@@ -36,10 +41,18 @@ INLINE void errors_of(int bits, const float *v, uint32_t group, const float *inv
     for (uint32_t at = 0; at < group; at += 2 * LANES) {
         const vf a = vf_magnitude(vf_load(v + at));
         const vf b = at + LANES < group ? vf_magnitude(vf_load(v + at + LANES)) : vf_set(0.0f);
-        for (int i = 0; i < trials; i++) {
+        vh below[MAX_TRIALS];
+        for (int i = trials - 1; i >= 0; i--) {
             const vf factor = vf_set(inverse[i]);
-            const vh below = vh_of_floats(vf_min(a * factor, most), vf_min(b * factor, most));
-            errors[i] = vi_add_squares(errors[i], below + below - nearest_levels(bits, below));
+            if (is_capped) {
+                below[i] = vh_of_floats(vf_min(a * factor, most), vf_min(b * factor, most));
+            } else if (i + octave < trials) {
+                below[i] = below[i + octave] >> 1;
+            } else {
+                below[i] = vh_of_floats(a * factor, b * factor);
+            }
+            errors[i] =
+                vi_add_squares(errors[i], below[i] + below[i] - nearest_levels(bits, below[i]));
         }
     }
     if (group == LANES) { /* half of the last vector was no coefficient */
@@ -51,7 +64,7 @@ INLINE void errors_of(int bits, const float *v, uint32_t group, const float *inv
 }
 
 /* The steps of LANES groups from `first`, as flci_rotated_best_step. */
-INLINE vi best_steps(int bits, uint32_t group, uint32_t first, uint32_t groups,
+INLINE vi best_steps(int bits, int is_capped, uint32_t group, uint32_t first, uint32_t groups,
                      const struct simd_turned *t)
 {
     /* 2^(-i/4) */
@@ -61,7 +74,7 @@ INLINE vi best_steps(int bits, uint32_t group, uint32_t first, uint32_t groups,
                                     0x1p-3f, 0x1.ae89fap-4f, 0x1.6a09e6p-4f, 0x1.306fep-4f,
                                     0x1p-4f};
     const struct flci_rotated_search search = flci_rotated_search_of(bits);
-    const int trials = search.last / search.stride + 1;
+    const int trials = search.last / search.stride + 1, octave = 8 / search.stride;
     const vi most = vi_load(t->most + first);
     vi errors[MAX_TRIALS][LANES], best = vi_set(0);
     vf least = vf_set(0.0f);
@@ -73,9 +86,9 @@ INLINE vi best_steps(int bits, uint32_t group, uint32_t first, uint32_t groups,
         }
         for (int i = 0; i < trials; i++) {
             const int code = t->most[first + g] - i * search.stride;
-            inverse[i] = t->inverses[code > 0 ? code : 0];
+            inverse[i] = i < octave ? t->inverses[code > 0 ? code : 0] : 2 * inverse[i - octave];
         }
-        errors_of(bits, t->v + (size_t)(first + g) * group, group, inverse, own);
+        errors_of(bits, is_capped, t->v + (size_t)(first + g) * group, group, inverse, own);
         for (int i = 0; i < trials; i++) {
             errors[i][g] = own[i];
         }
@@ -99,7 +112,8 @@ INLINE vi best_steps(int bits, uint32_t group, uint32_t first, uint32_t groups,
 INLINE void search_scales(int bits, uint32_t group, uint32_t groups, struct simd_turned *t)
 {
     for (uint32_t g = 0; g < groups; g += LANES) {
-        vi_store(t->stored + g, best_steps(bits, group, g, groups, t));
+        vi_store(t->stored + g, t->is_capped ? best_steps(bits, 1, group, g, groups, t)
+                                             : best_steps(bits, 0, group, g, groups, t));
     }
 }
 

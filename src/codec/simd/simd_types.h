@@ -13,7 +13,7 @@
  *   vi_load_bytes         LANES bytes, zero-extended; vi_load_signed_bytes
  *   vb_narrow             4 * LANES integers of 0 to 255 to bytes; vb_narrow_signed saturates
  *   vb_lookup             each byte's entry of 16
- *   vi_equal_bits         bit i: whether lanes i are equal
+ *   vi_equal_bits         bit i: whether lanes i are equal; vh_equal_bits
  *   vh_of_floats          2 * LANES floats of 0 to 32767, cut to integers, in any order of lanes
  *   vh_choose             lanes of `a` where x >= limit, else of `b`
  *   vi_add_squares        int32 lanes plus the squares of all int16 lanes, in any order
@@ -114,6 +114,11 @@ INLINE vf vf_select(vi mask, vf a, vf b)
 }
 
 INLINE vi vi_select(vi mask, vi a, vi b)
+{
+    return (a & mask) | (b & ~mask);
+}
+
+INLINE vh vh_select(vh mask, vh a, vh b)
 {
     return (a & mask) | (b & ~mask);
 }

@@ -57,6 +57,11 @@ INLINE uint32_t vi_equal_bits(vi a, vi b)
     return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b);
 }
 
+INLINE uint32_t vh_equal_bits(vh a, vh b)
+{
+    return _mm512_cmpeq_epi16_mask((__m512i)a, (__m512i)b);
+}
+
 INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
 {
     const __mmask32 is_over =
@@ -210,6 +215,20 @@ INLINE void unpack_64(uint32_t width, uint32_t shift, const uint8_t *plane, uint
 #    include "codec/simd/simd_even.h"
 #    include "codec/simd/simd_rotated.h"
 
+static void stream(void *dst, const void *src, size_t bytes)
+{
+    uint8_t *to = dst;
+    const uint8_t *from = src;
+    size_t at = -(uintptr_t)dst % 64;
+    at = at < bytes ? at : bytes;
+    memcpy(to, from, at);
+    for (; at + 64 <= bytes; at += 64) {
+        _mm512_stream_si512((__m512i *)(void *)(to + at), _mm512_loadu_si512(from + at));
+    }
+    memcpy(to + at, from + at, bytes - at);
+    _mm_sfence(); /* such stores are not ordered with others */
+}
+
 static int is_supported(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -222,6 +241,7 @@ const struct flci_codec_row flci_codec_avx512 = {
     .name = "avx512",
     .summary = "x86-64 with AVX-512 F, BW, VL, DQ",
     .is_supported = is_supported,
+    .stream = stream,
     .load_halves = load_halves,
     .store_halves = store_halves,
     .encode_even = encode_even,
