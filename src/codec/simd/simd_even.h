@@ -213,6 +213,7 @@ INLINE void quantize_as(flc_type type, enum clamping clamping, const void *src, 
 {
     for (uint32_t i = 0; i < n; i += 4 * LANES) {
         vi code[4];
+
         for (uint32_t k = 0; k < 4; k++) {
             const uint32_t at = i + k * LANES, g = at >> shift;
             const vf v = load_elems(type, src, at);
@@ -256,7 +257,9 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
     const uint32_t whole = whole_units(n);
     struct simd_groups q;
     struct padded padded;
-    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    uint8_t room[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    /* A plane of whole bytes is the codes themselves. */
+    uint8_t *codes = format.bits == 8 && whole == n ? wire + layout.planes : room;
     src = pad(src_type, src, n, &padded, REPEAT_LAST);
     memset(wire, 0, layout.planes);
     find_ranges(src_type, src, whole, format.group, &q);
@@ -276,8 +279,10 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
         }
     }
     stats->groups += layout.groups;
-    memset(codes + n, 0, FLCI_CODES_SLACK);
-    pack(codes, n, format.bits, wire + layout.planes);
+    if (codes == room) {
+        memset(codes + n, 0, FLCI_CODES_SLACK);
+        pack(codes, n, format.bits, wire + layout.planes);
+    }
 }
 
 /* ---- Decode ---- */
@@ -326,7 +331,8 @@ static flc_status decode_even(flc_format format, flc_type type, const uint8_t *w
     const uint32_t shift = flci_position_bits(format.group), whole = whole_units(n);
     struct simd_scales s;
     struct padded padded;
-    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    uint8_t room[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    const uint8_t *codes = room;
     uint8_t positions[2 * FLCI_MAX_GROUPS + FLCI_CODES_SLACK];
     void *out = whole == n ? dst : padded.elems;
     FLCI_TRY(read_scales(format, &layout, wire, &s));
@@ -335,7 +341,11 @@ static flc_status decode_even(flc_format format, flc_type type, const uint8_t *w
                format.metadata == FLC_COMPACT ? flci_position_bits(format.group) : 8, positions);
         FLCI_TRY(check_positions(format, &layout, positions));
     }
-    unpack(wire + layout.planes, n, format.bits, codes);
+    if (format.bits == 8 && whole == n) {
+        codes = wire + layout.planes;
+    } else {
+        unpack(wire + layout.planes, n, format.bits, room);
+    }
     if (format.bits == 1) {
         FOR_TYPE(dst_type, dequantize_elems, 1, codes, whole, shift, &s, out)
     } else {

@@ -173,29 +173,33 @@ INLINE vf vf_round_to_bf16(vf v)
 #define SECOND_4(i)    (FIRST_OF(i, 4) + 4)
 #define SECOND_8(i)    (FIRST_OF(i, 8) + 8)
 
-/* Halve the number of vectors in v by joining two into one with JOIN, and go on: in the end
-   lane i of v[0] is all lanes of the first v[i] joined. */
+/* Lanes of a and b in turn, each joined with its neighbour by JOIN. */
+#define JOIN_AT(a, b, D, JOIN)                                                                     \
+    JOIN(__builtin_shufflevector(a, b, LANES_OF(FIRST_##D)),                                       \
+         __builtin_shufflevector(a, b, LANES_OF(SECOND_##D)))
+#define JOIN_TWO(a, b, JOIN) JOIN_AT(a, b, 1, JOIN)
+
+/* Halve the number of vectors in v by joining two into one, and go on: in the end lane i of v[0]
+   is all lanes of the first v[i] joined; JOIN_PAIRS goes on from the results of JOIN_TWO. */
 #define JOIN_STEP(v, count, D, JOIN)                                                               \
     for (int i_ = 0; i_ < (count); i_ += 2) {                                                      \
         const vi a_ = (v)[i_], b_ = (v)[i_ + 1];                                                   \
-        (v)[i_ / 2] = JOIN(__builtin_shufflevector(a_, b_, LANES_OF(FIRST_##D)),                   \
-                           __builtin_shufflevector(a_, b_, LANES_OF(SECOND_##D)));                 \
+        (v)[i_ / 2] = JOIN_AT(a_, b_, D, JOIN);                                                    \
     }
 #if LANES == 16
-#    define JOIN_EACH(v, JOIN)                                                                     \
-        JOIN_STEP(v, 16, 1, JOIN)                                                                  \
+#    define JOIN_PAIRS(v, JOIN)                                                                    \
         JOIN_STEP(v, 8, 2, JOIN)                                                                   \
         JOIN_STEP(v, 4, 4, JOIN)                                                                   \
         JOIN_STEP(v, 2, 8, JOIN)
 #elif LANES == 8
-#    define JOIN_EACH(v, JOIN)                                                                     \
-        JOIN_STEP(v, 8, 1, JOIN)                                                                   \
+#    define JOIN_PAIRS(v, JOIN)                                                                    \
         JOIN_STEP(v, 4, 2, JOIN)                                                                   \
         JOIN_STEP(v, 2, 4, JOIN)
 #else
-#    define JOIN_EACH(v, JOIN)                                                                     \
-        JOIN_STEP(v, 4, 1, JOIN)                                                                   \
-        JOIN_STEP(v, 2, 2, JOIN)
+#    define JOIN_PAIRS(v, JOIN) JOIN_STEP(v, 2, 2, JOIN)
 #endif
+#define JOIN_EACH(v, JOIN)                                                                         \
+    JOIN_STEP(v, LANES, 1, JOIN)                                                                   \
+    JOIN_PAIRS(v, JOIN)
 
 #endif
