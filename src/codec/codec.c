@@ -5,9 +5,7 @@
  */
 #include "flashcomm/codec.h"
 
-#include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/fpenv.h"
@@ -41,14 +39,6 @@ static flc_status check_buffers(flc_format format, flc_type type, const char *el
     return FLC_OK;
 }
 
-/* Whether the first bytes written have left the caches before the last are. To ask for their size
-   is slow where a virtual machine answers. */
-static int is_larger_than_cache(size_t bytes)
-{
-    const long cache = bytes < (size_t)1 << 20 ? LONG_MAX : sysconf(_SC_LEVEL3_CACHE_SIZE);
-    return bytes > (cache > 0 ? (size_t)cache : (size_t)32 << 20);
-}
-
 flc_status flc_encode(flc_format format, flc_type type, const void *src, size_t count, void *wire,
                       size_t wire_bytes, flc_stats *stats)
 {
@@ -56,8 +46,6 @@ flc_status flc_encode(flc_format format, flc_type type, const void *src, size_t 
     const struct flci_codec_row *row;
     flc_stats counted = {0};
     uint8_t *out = wire;
-    const int is_large = is_larger_than_cache(count * size + wire_bytes);
-    _Alignas(64) uint8_t block[FLCI_BLOCK_MAX_BYTES];
     flci_fpenv saved;
     FLCI_TRY(check_buffers(format, type, "src", src, count, wire, wire_bytes, FLC_ERR_INVALID_ARG));
     FLCI_TRY(flci_codec_row_choose(&row));
@@ -71,11 +59,8 @@ flc_status flc_encode(flc_format format, flc_type type, const void *src, size_t 
     for (size_t at = 0; at < count; at += FLC_BLOCK_ELEMS) {
         const size_t left = count - at;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        flci_encode_block(row, format, type, type, (const uint8_t *)src + at * size, n,
-                          is_large ? block : out, &counted);
-        if (is_large) {
-            row->stream(out, block, flci_block_bytes(format, type, n));
-        }
+        flci_encode_block(row, format, type, type, (const uint8_t *)src + at * size, n, out,
+                          &counted);
         out += flci_block_bytes(format, type, n);
     }
     flci_fpenv_leave(saved);
@@ -93,8 +78,6 @@ flc_status flc_decode(flc_format format, flc_type type, const void *wire, size_t
     const struct flci_codec_row *row;
     const uint8_t *in = wire;
     flc_status status = FLC_OK;
-    const int is_large = is_larger_than_cache(count * size + wire_bytes);
-    _Alignas(64) uint8_t block[FLCI_BLOCK_MAX_BYTES];
     flci_fpenv saved;
     FLCI_TRY(check_buffers(format, type, "dst", dst, count, wire, wire_bytes, FLC_ERR_CORRUPT));
     FLCI_TRY(flci_codec_row_choose(&row));
@@ -108,11 +91,7 @@ flc_status flc_decode(flc_format format, flc_type type, const void *wire, size_t
     for (size_t at = 0; at < count && status == FLC_OK; at += FLC_BLOCK_ELEMS) {
         const size_t left = count - at;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        uint8_t *to = (uint8_t *)dst + at * size;
-        status = flci_decode_block(row, format, type, in, type, n, is_large ? block : to);
-        if (is_large && status == FLC_OK) {
-            row->stream(to, block, n * size);
-        }
+        status = flci_decode_block(row, format, type, in, type, n, (uint8_t *)dst + at * size);
         in += flci_block_bytes(format, type, n);
     }
     flci_fpenv_leave(saved);

@@ -17,11 +17,6 @@ static int is_supported(void)
     return 1;
 }
 
-static void stream(void *dst, const void *src, size_t bytes)
-{
-    memcpy(dst, src, bytes);
-}
-
 /* ---- Elements ---- */
 
 static void load_halves(flc_type type, const uint16_t *src, uint32_t n, float *x)
@@ -234,7 +229,6 @@ const struct flci_codec_row flci_codec_ref = {
     .name = "ref",
     .summary = "scalar C, the reference",
     .is_supported = is_supported,
-    .stream = stream,
     .load_halves = load_halves,
     .store_halves = store_halves,
     .encode_even = encode_even,

@@ -18,8 +18,6 @@ struct flci_codec_row {
     /* flci_load_elems and flci_store_elems for fp16 and bf16. */
     void (*load_halves)(flc_type type, const uint16_t *src, uint32_t n, float *x);
     void (*store_halves)(flc_type type, const float *x, uint32_t n, uint16_t *dst);
-    /* A copy to memory that will not be read soon, past the caches if it can. */
-    void (*stream)(void *dst, const void *src, size_t bytes);
     /* A block of asymmetric and symmetric formats; `src` has elements of `src_type`: `type`, or
        FLC_FLOAT32 where they are sums of such. */
     void (*encode_even)(flc_format format, flc_type type, flc_type src_type, const void *src,

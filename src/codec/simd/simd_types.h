@@ -18,7 +18,6 @@
  *   vh_choose             lanes of `a` where x >= limit, else of `b`
  *   vi_add_squares        int32 lanes plus the squares of all int16 lanes, in any order
  *   pack_64, unpack_64    64 codes, one a byte, to and from a plane of one width
- *   stream                a copy to memory that will not be read soon
  */
 #ifndef FLCI_CODEC_SIMD_TYPES_H
 #define FLCI_CODEC_SIMD_TYPES_H

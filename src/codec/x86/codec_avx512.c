@@ -215,20 +215,6 @@ INLINE void unpack_64(uint32_t width, uint32_t shift, const uint8_t *plane, uint
 #    include "codec/simd/simd_even.h"
 #    include "codec/simd/simd_rotated.h"
 
-static void stream(void *dst, const void *src, size_t bytes)
-{
-    uint8_t *to = dst;
-    const uint8_t *from = src;
-    size_t at = -(uintptr_t)dst % 64;
-    at = at < bytes ? at : bytes;
-    memcpy(to, from, at);
-    for (; at + 64 <= bytes; at += 64) {
-        _mm512_stream_si512((__m512i *)(void *)(to + at), _mm512_loadu_si512(from + at));
-    }
-    memcpy(to + at, from + at, bytes - at);
-    _mm_sfence(); /* such stores are not ordered with others */
-}
-
 static int is_supported(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -241,7 +227,6 @@ const struct flci_codec_row flci_codec_avx512 = {
     .name = "avx512",
     .summary = "x86-64 with AVX-512 F, BW, VL, DQ",
     .is_supported = is_supported,
-    .stream = stream,
     .load_halves = load_halves,
     .store_halves = store_halves,
     .encode_even = encode_even,
