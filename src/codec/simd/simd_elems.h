@@ -54,15 +54,6 @@ INLINE vi lane_numbers(void)
     return (vi){LANES_OF(LANE_NUMBER)};
 }
 
-INLINE vh half_lane_numbers(void)
-{
-    vh numbers;
-    for (int i = 0; i < 2 * LANES; i++) {
-        numbers[i] = (int16_t)i;
-    }
-    return numbers;
-}
-
 /* ---- Padding ---- */
 
 struct padded {

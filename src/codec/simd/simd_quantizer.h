@@ -15,6 +15,7 @@
 /* Everything about the groups of a block while it is encoded; arrays are whole vectors. */
 struct simd_groups {
     int32_t low_keys[FLCI_MAX_GROUPS], high_keys[FLCI_MAX_GROUPS];
+    int32_t second_low_keys[FLCI_MAX_GROUPS], second_high_keys[FLCI_MAX_GROUPS]; /* with spikes */
     int32_t is_finite[FLCI_MAX_GROUPS]; /* all ones or zero */
     float low[FLCI_MAX_GROUPS], high[FLCI_MAX_GROUPS];
     float target[FLCI_MAX_GROUPS];

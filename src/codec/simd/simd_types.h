@@ -117,11 +117,6 @@ INLINE vi vi_select(vi mask, vi a, vi b)
     return (a & mask) | (b & ~mask);
 }
 
-INLINE vh vh_select(vh mask, vh a, vh b)
-{
-    return (a & mask) | (b & ~mask);
-}
-
 INLINE vf vf_of_ints(vi v)
 {
     return __builtin_convertvector(v, vf);
@@ -162,43 +157,47 @@ INLINE vf vf_round_to_bf16(vf v)
 #define NEIGHBOUR_8(i) ((i) ^ 8)
 
 /* Lanes of a and b in turn, D at a time: of either its first, or its second of each 2 D. */
-#define FIRST_OF(i, D) (((i) & ~(D)) + (((i) & (D)) != 0 ? LANES : 0))
-#define FIRST_1(i)     FIRST_OF(i, 1)
-#define FIRST_2(i)     FIRST_OF(i, 2)
-#define FIRST_4(i)     FIRST_OF(i, 4)
-#define FIRST_8(i)     FIRST_OF(i, 8)
-#define SECOND_1(i)    (FIRST_OF(i, 1) + 1)
-#define SECOND_2(i)    (FIRST_OF(i, 2) + 2)
-#define SECOND_4(i)    (FIRST_OF(i, 4) + 4)
-#define SECOND_8(i)    (FIRST_OF(i, 8) + 8)
+#define FIRST_OF(i, D)        (((i) & ~(D)) + (((i) & (D)) != 0 ? LANES : 0))
+#define FIRST_1(i)            FIRST_OF(i, 1)
+#define FIRST_2(i)            FIRST_OF(i, 2)
+#define FIRST_4(i)            FIRST_OF(i, 4)
+#define FIRST_8(i)            FIRST_OF(i, 8)
+#define SECOND_1(i)           (FIRST_OF(i, 1) + 1)
+#define SECOND_2(i)           (FIRST_OF(i, 2) + 2)
+#define SECOND_4(i)           (FIRST_OF(i, 4) + 4)
+#define SECOND_8(i)           (FIRST_OF(i, 8) + 8)
+
+#define FIRST_LANES(a, b, D)  __builtin_shufflevector(a, b, LANES_OF(FIRST_##D))
+#define SECOND_LANES(a, b, D) __builtin_shufflevector(a, b, LANES_OF(SECOND_##D))
 
 /* Lanes of a and b in turn, each joined with its neighbour by JOIN. */
-#define JOIN_AT(a, b, D, JOIN)                                                                     \
-    JOIN(__builtin_shufflevector(a, b, LANES_OF(FIRST_##D)),                                       \
-         __builtin_shufflevector(a, b, LANES_OF(SECOND_##D)))
-#define JOIN_TWO(a, b, JOIN) JOIN_AT(a, b, 1, JOIN)
+#define JOIN_AT(a, b, D, JOIN) JOIN(FIRST_LANES(a, b, D), SECOND_LANES(a, b, D))
 
 /* Halve the number of vectors in v by joining two into one, and go on: in the end lane i of v[0]
-   is all lanes of the first v[i] joined; JOIN_PAIRS goes on from the results of JOIN_TWO. */
+   is all lanes of the first v[i] joined. */
 #define JOIN_STEP(v, count, D, JOIN)                                                               \
     for (int i_ = 0; i_ < (count); i_ += 2) {                                                      \
         const vi a_ = (v)[i_], b_ = (v)[i_ + 1];                                                   \
         (v)[i_ / 2] = JOIN_AT(a_, b_, D, JOIN);                                                    \
     }
 #if LANES == 16
-#    define JOIN_PAIRS(v, JOIN)                                                                    \
-        JOIN_STEP(v, 8, 2, JOIN)                                                                   \
-        JOIN_STEP(v, 4, 4, JOIN)                                                                   \
-        JOIN_STEP(v, 2, 8, JOIN)
+#    define FOR_MORE_STEPS(STEP, v, ...)                                                           \
+        STEP(v, 8, 2, __VA_ARGS__)                                                                 \
+        STEP(v, 4, 4, __VA_ARGS__)                                                                 \
+        STEP(v, 2, 8, __VA_ARGS__)
 #elif LANES == 8
-#    define JOIN_PAIRS(v, JOIN)                                                                    \
-        JOIN_STEP(v, 4, 2, JOIN)                                                                   \
-        JOIN_STEP(v, 2, 4, JOIN)
+#    define FOR_MORE_STEPS(STEP, v, ...)                                                           \
+        STEP(v, 4, 2, __VA_ARGS__)                                                                 \
+        STEP(v, 2, 4, __VA_ARGS__)
 #else
-#    define JOIN_PAIRS(v, JOIN) JOIN_STEP(v, 2, 2, JOIN)
+#    define FOR_MORE_STEPS(STEP, v, ...) STEP(v, 2, 2, __VA_ARGS__)
 #endif
-#define JOIN_EACH(v, JOIN)                                                                         \
-    JOIN_STEP(v, LANES, 1, JOIN)                                                                   \
-    JOIN_PAIRS(v, JOIN)
+#define FOR_STEPS(STEP, v, ...)                                                                    \
+    STEP(v, LANES, 1, __VA_ARGS__)                                                                 \
+    FOR_MORE_STEPS(STEP, v, __VA_ARGS__)
+#define JOIN_EACH(v, JOIN) FOR_STEPS(JOIN_STEP, v, JOIN)
+/* The same for pairs of vectors that JOIN_TWO has joined. */
+#define JOIN_TWO(a, b, JOIN) JOIN_AT(a, b, 1, JOIN)
+#define JOIN_PAIRS(v, JOIN)  FOR_MORE_STEPS(JOIN_STEP, v, JOIN)
 
 #endif
