@@ -26,7 +26,7 @@ void known_rows_print(void);
 /* A line for every row that a run did not test; `only` is the one it was told to, or NULL. */
 void known_rows_print_untested(const char *only);
 
-/* The library's rows and the list agree: the number of complaints, which are printed. */
+/* The number of the library's rows that the list lacks, each with a complaint on stderr. */
 unsigned known_rows_check(void);
 
 #endif
