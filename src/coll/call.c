@@ -29,9 +29,8 @@ void flci_call_encode(struct flci_call *call, struct flci_span span, uint8_t *wi
 {
     for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
         const uint32_t n = block_at(span, done);
-        flci_load_elems(call->row, call->type, flci_call_send_at(call, span.begin + done), n,
-                        call->part);
-        flci_encode_block(call->row, call->reduce, call->type, call->part, n, wire, &call->stats);
+        flci_encode_block(call->row, call->reduce, call->type, call->type,
+                          flci_call_send_at(call, span.begin + done), n, wire, &call->stats);
         wire += flci_block_bytes(call->reduce, call->type, n);
     }
 }
@@ -41,11 +40,10 @@ flc_status flci_call_decode(struct flci_call *call, int from, struct flci_span s
 {
     for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
         const uint32_t n = block_at(span, done);
-        if (flci_decode_block(call->row, call->gather, call->type, wire, n, call->part) != FLC_OK) {
+        if (flci_decode_block(call->row, call->gather, call->type, wire, call->type, n,
+                              flci_call_recv_at(call, span.begin + done)) != FLC_OK) {
             return flci_message_corrupt(call, FLCI_STAGE_GATHER, from);
         }
-        flci_store_elems(call->row, call->type, call->part, n,
-                         flci_call_recv_at(call, span.begin + done));
         wire += flci_block_bytes(call->gather, call->type, n);
     }
     return FLC_OK;
@@ -60,7 +58,7 @@ flc_status flci_call_sum_block(struct flci_call *call, enum flci_stage stage, si
         if (rank == call->transport->rank && own != NULL) {
             memcpy(into, own, n * sizeof *into);
         } else if (flci_decode_block(call->row, call->reduce, call->type,
-                                     call->wires[rank] + wire_at, n, into) != FLC_OK) {
+                                     call->wires[rank] + wire_at, FLC_FLOAT32, n, into) != FLC_OK) {
             return flci_message_corrupt(call, stage, rank);
         }
         for (uint32_t i = 0; rank > 0 && i < n; i++) {

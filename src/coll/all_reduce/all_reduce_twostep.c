@@ -53,11 +53,14 @@ static flc_status reduce_own(struct flci_call *call, struct flci_span span, uint
         const struct flci_span block = {span.begin + done, n};
         flci_load_elems(call->row, call->type, flci_call_send_at(call, block.begin), n, own);
         if (is_invariant) {
-            flci_encode_block(call->row, call->reduce, call->type, own, n, own_wire, &call->stats);
-            FLCI_TRY(flci_decode_block(call->row, call->reduce, call->type, own_wire, n, own));
+            flci_encode_block(call->row, call->reduce, call->type, FLC_FLOAT32, own, n, own_wire,
+                              &call->stats);
+            FLCI_TRY(flci_decode_block(call->row, call->reduce, call->type, own_wire, FLC_FLOAT32,
+                                       n, own));
         }
         FLCI_TRY(flci_call_sum_block(call, FLCI_STAGE_REDUCE, wire_at, n, own));
-        flci_encode_block(call->row, call->gather, call->type, call->sum, n, payload, &call->stats);
+        flci_encode_block(call->row, call->gather, call->type, FLC_FLOAT32, call->sum, n, payload,
+                          &call->stats);
         FLCI_TRY(flci_call_decode(call, call->transport->rank, block, payload));
         payload += flci_block_bytes(call->gather, call->type, n);
         wire_at += flci_block_bytes(call->reduce, call->type, n);
