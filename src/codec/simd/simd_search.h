@@ -24,7 +24,7 @@ INLINE vh nearest_levels(int bits, vh below)
 
 #define MAX_TRIALS 5
 
-#define ADD(a, b)  ((a) + (b))
+#define ADD(a, b)  ((vi)((vu)(a) + (vu)(b)))
 
 /*
  * flci_rotated_error of group g at each scale that is tried, spread over lanes. A scale eight
@@ -57,8 +57,8 @@ INLINE void errors_of(int bits, int is_capped, const struct simd_turned *t, uint
             } else {
                 below[i] = vh_of_floats(a * factor, b * factor);
             }
-            errors[i] =
-                vi_add_squares(errors[i], below[i] + below[i] - nearest_levels(bits, below[i]));
+            errors[i] = vi_add_squares(errors[i], (vh)((vhu)below[i] + (vhu)below[i] -
+                                                       (vhu)nearest_levels(bits, below[i])));
         }
     }
     if (group == LANES) { /* half of the last vector was no coefficient */

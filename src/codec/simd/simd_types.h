@@ -44,6 +44,9 @@ typedef float vf __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t vi __attribute__((vector_size(VECTOR_BYTES)));
 typedef int16_t vh __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint8_t vb __attribute__((vector_size(VECTOR_BYTES)));
+/* Where lanes of no meaning may overflow. */
+typedef uint32_t vu __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint16_t vhu __attribute__((vector_size(VECTOR_BYTES)));
 typedef int8_t vs __attribute__((vector_size(VECTOR_BYTES)));
 
 /* The same, anywhere in memory. */

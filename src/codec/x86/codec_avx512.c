@@ -71,7 +71,7 @@ INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
 
 INLINE vi vi_add_squares(vi sum, vh x)
 {
-    return sum + (vi)_mm512_madd_epi16((__m512i)x, (__m512i)x);
+    return (vi)((vu)sum + (vu)_mm512_madd_epi16((__m512i)x, (__m512i)x));
 }
 
 /* ---- Conversions ---- */
