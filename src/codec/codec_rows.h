@@ -42,6 +42,7 @@ extern const struct flci_codec_row flci_codec_ref;
 /* The folder of a processor's rows may be missing from the tree. */
 #if defined(__x86_64__) && __has_include("codec/x86/codec_avx512.c")
 #    define FLCI_HAS_X86 1
+extern const struct flci_codec_row flci_codec_avx2;
 extern const struct flci_codec_row flci_codec_avx512;
 #else
 #    define FLCI_HAS_X86 0
