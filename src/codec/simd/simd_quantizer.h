@@ -172,7 +172,7 @@ static void find_compact_scales(flc_format format, flc_type type, uint32_t group
     for (uint32_t g = 0; g < real_groups; g++) {
         q->scale[g] = flci_from_bf16(flci_scale_from_compact((uint8_t)q->stored[g], base_exponent));
     }
-    for (uint32_t g = real_groups; g < groups; g++) {
+    for (uint32_t g = real_groups; g < groups || g % LANES != 0; g++) {
         q->scale[g] = 1.0f;
     }
 }

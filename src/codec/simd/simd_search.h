@@ -69,7 +69,10 @@ INLINE vi best_steps(int bits, uint32_t group, uint32_t first, uint32_t groups,
         float inverse[MAX_TRIALS];
         vi own[MAX_TRIALS];
         if (first + g >= groups) {
-            break;
+            for (int i = 0; i < trials; i++) {
+                errors[i][g] = vi_set(0);
+            }
+            continue;
         }
         for (int i = 0; i < trials; i++) {
             const int code = t->most[first + g] - i * search.stride;
