@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Vectors, for a row that has defined SIMD_TARGET, its instructions, and LANES, a vector's float32:
- * the compilers' vector types, whose operators need no instruction by name. What they do not offer
- * each row adds itself, before it includes simd_even.h and simd_rotated.h, where the walks are
- * written once for all rows:
+ * Vectors, for a row that has defined LANES, a vector's float32, and SIMD_TARGET, its instructions
+ * where not every processor of the kind has them: the compilers' vector types, whose operators need
+ * no instruction by name. What they do not offer each row adds itself, before it includes
+ * simd_even.h and simd_rotated.h, where the walks are written once for all rows:
  *
  *   v*_min, v*_max        of float32, int32, int16 lanes; floats are no NaN
  *   vf_fma                a * b + c, rounded once
@@ -30,7 +30,9 @@
 /* From here to SIMD_END functions may use the row's instructions, whatever the compiler's flags. */
 #define SIMD_PRAGMA_TEXT(text) _Pragma(#text)
 #define SIMD_PRAGMA(text)      SIMD_PRAGMA_TEXT(text)
-#if defined(__clang__)
+#if !defined(SIMD_TARGET) /* every processor has them */
+#    define SIMD_END
+#elif defined(__clang__)
 SIMD_PRAGMA(clang attribute push(__attribute__((target(SIMD_TARGET))), apply_to = function))
 #    define SIMD_END _Pragma("clang attribute pop")
 #else
