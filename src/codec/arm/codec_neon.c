@@ -57,6 +57,12 @@ INLINE uint32_t vi_equal_bits(vi a, vi b)
     return vaddvq_u32((uint32x4_t)((vi)(a == b) & bit));
 }
 
+INLINE uint32_t vh_equal_bits(vh a, vh b)
+{
+    const vh bit = {1, 2, 4, 8, 16, 32, 64, 128};
+    return vaddvq_u16((uint16x8_t)((vh)(a == b) & bit));
+}
+
 INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
 {
     const uint16x8_t is_over = vcgeq_s16((int16x8_t)x, vdupq_n_s16(limit));

@@ -18,6 +18,16 @@
 
 /* ---- Arithmetic ---- */
 
+INLINE __m128i low_half(__m256i v)
+{
+    return _mm256_castsi256_si128(v);
+}
+
+INLINE __m128i high_half(__m256i v)
+{
+    return _mm256_extracti128_si256(v, 1);
+}
+
 INLINE vf vf_fma(vf a, vf b, vf c)
 {
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
@@ -58,6 +68,12 @@ INLINE uint32_t vi_equal_bits(vi a, vi b)
     return (uint32_t)_mm256_movemask_ps((__m256)(a == b));
 }
 
+INLINE uint32_t vh_equal_bits(vh a, vh b)
+{
+    const __m256i equal = (__m256i)(a == b);
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low_half(equal), high_half(equal)));
+}
+
 INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
 {
     return (vh)_mm256_blendv_epi8((__m256i)b, (__m256i)a, (__m256i)(x > vh_set(limit - 1)));
@@ -65,7 +81,7 @@ INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
 
 INLINE vi vi_add_squares(vi sum, vh x)
 {
-    return sum + (vi)_mm256_madd_epi16((__m256i)x, (__m256i)x);
+    return (vi)((vu)sum + (vu)_mm256_madd_epi16((__m256i)x, (__m256i)x));
 }
 
 /* ---- Conversions ---- */
@@ -75,16 +91,6 @@ INLINE vf vf_load_halves(flc_type type, const uint16_t *at)
     const __m128i halves = _mm_loadu_si128((const __m128i *)(const void *)at);
     return type == FLC_FLOAT16 ? (vf)_mm256_cvtph_ps(halves)
                                : (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
-}
-
-INLINE __m128i low_half(__m256i v)
-{
-    return _mm256_castsi256_si128(v);
-}
-
-INLINE __m128i high_half(__m256i v)
-{
-    return _mm256_extracti128_si256(v, 1);
 }
 
 INLINE void vf_store_halves(flc_type type, vf v, uint16_t *at)

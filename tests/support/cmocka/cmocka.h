@@ -19,17 +19,16 @@ typedef int (*CMFixtureFunction)(void **state);
 struct CMUnitTest {
     const char *name;
     void (*test)(void **state);
-    CMFixtureFunction setup;
+    CMFixtureFunction setup, teardown;
 };
 
-#define cmocka_unit_test(test)                                                                     \
+#define cmocka_unit_test_setup_teardown(function, before, after)                                   \
     {                                                                                              \
-#        test, test, NULL                                                                          \
+        .name = #function, .test = function, .setup = before, .teardown = after                    \
     }
-#define cmocka_unit_test_setup(test, setup)                                                        \
-    {                                                                                              \
-#        test, test, setup                                                                         \
-    }
+#define cmocka_unit_test_setup(function, before)                                                   \
+    cmocka_unit_test_setup_teardown(function, before, NULL)
+#define cmocka_unit_test(function) cmocka_unit_test_setup_teardown(function, NULL, NULL)
 
 static jmp_buf cmocka_failed;
 
@@ -89,19 +88,22 @@ static inline int cmocka_is_within(uintmax_t x, uintmax_t low, uintmax_t high)
     } while (0)
 #define assert_string_not_equal(a, b) CMOCKA_EXPECT(strcmp(a, b) != 0, #a " is the same as " #b)
 
-static inline int cmocka_run_one(const struct CMUnitTest *test)
+/* 1 if it failed; what a failed test leaves behind is torn down too. */
+static inline int cmocka_run_one(const struct CMUnitTest *test, void *state)
 {
-    void *state = NULL;
-    if (setjmp(cmocka_failed) != 0) {
-        print_message("[  FAILED  ] %s\n", test->name);
-        return 1;
+    volatile int failed = 1;
+    if (setjmp(cmocka_failed) == 0) {
+        if (test->setup != NULL && test->setup(&state) != 0) {
+            fail_msg("the set-up failed");
+        }
+        test->test(&state);
+        failed = 0;
     }
-    if (test->setup != NULL && test->setup(&state) != 0) {
-        fail_msg("the set-up failed");
+    if (test->teardown != NULL && test->teardown(&state) != 0) {
+        failed = 1;
     }
-    test->test(&state);
-    print_message("[       OK ] %s\n", test->name);
-    return 0;
+    print_message("[%s] %s\n", failed ? "  FAILED  " : "       OK ", test->name);
+    return failed;
 }
 
 static inline int cmocka_run_tests(const struct CMUnitTest *tests, size_t count,
@@ -110,7 +112,7 @@ static inline int cmocka_run_tests(const struct CMUnitTest *tests, size_t count,
     void *state = NULL;
     int failed = setup != NULL && setup(&state) != 0;
     for (size_t i = 0; i < count && !(i == 0 && failed); i++) {
-        failed += cmocka_run_one(&tests[i]);
+        failed += cmocka_run_one(&tests[i], state);
         (void)fflush(stdout);
     }
     failed += teardown != NULL && teardown(&state) != 0;
