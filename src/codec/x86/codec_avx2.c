@@ -10,6 +10,7 @@
 
 #    include <cpuid.h>
 #    include <immintrin.h>
+#    include <stdatomic.h>
 #    include <string.h>
 
 #    define SIMD_TARGET "avx2,fma,f16c,bmi,bmi2"
@@ -276,11 +277,18 @@ INLINE void unpack_64(uint32_t width, uint32_t shift, const uint8_t *plane, uint
 #    include "codec/simd/simd_even.h"
 #    include "codec/simd/simd_rotated.h"
 
-/* Not every compiler's __builtin_cpu_supports knows F16C. */
+/* Not every compiler's __builtin_cpu_supports knows F16C. Asked once: CPUID takes microseconds in a
+   virtual machine. */
 static int has_f16c(void)
 {
-    unsigned int a, b, c = 0, d;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+    static atomic_int answer; /* 0: not asked yet */
+    int known = atomic_load_explicit(&answer, memory_order_relaxed);
+    if (known == 0) {
+        unsigned int a, b, c = 0, d;
+        known = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0 ? 1 : -1;
+        atomic_store_explicit(&answer, known, memory_order_relaxed);
+    }
+    return known > 0;
 }
 
 static int is_supported(void)
