@@ -26,6 +26,7 @@ struct perf_run {
     struct perf_measure *measures; /* [format_count][PLACES] */
     struct perf_totals totals;
     struct perf_data data;
+    struct perf_cores cores;
     FILE *json_file; /* NULL: no JSON */
     struct json_writer json;
     bool show_progress;
@@ -71,7 +72,8 @@ static void find_setting(struct perf_run *run)
     char line[256];
     setting->options = &run->options;
     setting->format_width = format_list_width(&run->options.formats);
-    setting->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    setting->cores = &run->cores;
+    setting->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     (void)snprintf(setting->processor, sizeof setting->processor, "unknown processor");
     if (gethostname(setting->host, sizeof setting->host - 1) != 0) {
         (void)snprintf(setting->host, sizeof setting->host, "unknown host");
@@ -162,7 +164,8 @@ static int run_mpi(struct perf_run *run, const struct perf_point *point, struct 
     if (run->show_progress) {
         (void)fprintf(stderr, "\r\033[K# %zu bytes, mpi", point->bytes);
     }
-    if (perf_mpi_run(&run->mpi, &run->options, point, &result, &failure) != 0) {
+    if (perf_mpi_run(&run->mpi, &run->options, run->cores.is_bound, point, &result, &failure) !=
+        0) {
         (void)fprintf(stderr, "flashcomm perf: --baseline mpi: %s\n", failure.text);
         return -1;
     }
@@ -190,6 +193,7 @@ static int run_point(struct perf_run *run, const struct perf_point *point)
                                  .formats = run->formats,
                                  .format_count = run->format_count,
                                  .data = &run->data,
+                                 .cores = &run->cores,
                                  .show_progress = run->show_progress};
     struct perf_row mpi;
     int result = perf_run_ranks(&job, run->measures);
@@ -312,6 +316,7 @@ static int prepare(struct perf_run *run)
         return EXIT_FAILED;
     }
     find_setting(run);
+    perf_cores_choose(o->ranks, &run->cores);
     run->totals.least_bandwidth = least == NULL ? -1.0 : atof(least);
     run->show_progress = isatty(STDERR_FILENO) == 1;
     if (o->baseline_mpi && perf_mpi_find(&run->mpi, &failure) != 0) {

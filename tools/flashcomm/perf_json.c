@@ -60,6 +60,7 @@ static void put_config(struct json_writer *json, const struct perf_setting *sett
     json_unsigned(json, "unalign", (uint64_t)o->unalign);
     json_boolean(json, "blocking_collectives", true);
     json_boolean(json, "parallel_init", true);
+    json_boolean(json, "bound_to_cores", setting->cores->is_bound);
     json_begin_array(json, "devices");
     for (int r = 0; r < o->ranks; r++) {
         json_begin_object(json, NULL);

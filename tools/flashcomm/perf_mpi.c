@@ -71,7 +71,7 @@ const char *perf_mpi_lacks(const struct perf_point *point)
 }
 
 /* In the child: become mpirun. */
-static void start_program(const struct perf_mpi *mpi, const struct perf_options *o,
+static void start_program(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
                           const struct perf_point *point)
 {
     const struct {
@@ -88,12 +88,15 @@ static void start_program(const struct perf_mpi *mpi, const struct perf_options 
         {"unalign", (unsigned)o->unalign},
     };
     char ranks[16];
+    char binding[8];
     char texts[sizeof numbers / sizeof numbers[0]][48];
     char program[PATH_MAX];
-    char *arguments[MAX_ARGUMENTS] = {"mpirun", "-n", ranks, "--oversubscribe", program};
+    char *arguments[MAX_ARGUMENTS] = {"mpirun",    "-n",    ranks,  "--oversubscribe",
+                                      "--bind-to", binding, program};
     char collective[32], type[16], op[16];
-    int count = 5;
+    int count = 7;
     (void)snprintf(ranks, sizeof ranks, "%d", point->ranks);
+    (void)snprintf(binding, sizeof binding, "%s", is_bound ? "core" : "none");
     (void)snprintf(program, sizeof program, "%s", mpi->program);
     (void)snprintf(collective, sizeof collective, "%s", point->collective->name);
     (void)snprintf(type, sizeof type, "%s", flc_type_name(point->type));
@@ -113,7 +116,7 @@ static void start_program(const struct perf_mpi *mpi, const struct perf_options 
     (void)fprintf(stderr, "mpirun: %s\n", strerror(errno));
 }
 
-static pid_t spawn(const struct perf_mpi *mpi, const struct perf_options *o,
+static pid_t spawn(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
                    const struct perf_point *point, struct stream streams[2])
 {
     int pipes[2][2];
@@ -134,7 +137,7 @@ static pid_t spawn(const struct perf_mpi *mpi, const struct perf_options *o,
         (void)dup2(pipes[0][1], STDOUT_FILENO);
         (void)dup2(pipes[1][1], STDERR_FILENO);
         if (getppid() == parent) { /* else the parent died before prctl */
-            start_program(mpi, o, point);
+            start_program(mpi, o, is_bound, point);
         }
         _exit(127);
     }
@@ -239,14 +242,14 @@ static int read_result(struct stream *output, struct perf_mpi_result *result)
                : -1;
 }
 
-int perf_mpi_run(const struct perf_mpi *mpi, const struct perf_options *o,
+int perf_mpi_run(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
                  const struct perf_point *point, struct perf_mpi_result *result,
                  struct failure *failure)
 {
     struct stream streams[2];
     const int64_t timeout_ms = o->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : o->timeout_ms;
     const int64_t deadline_ms = now_ms() + timeout_ms;
-    const pid_t pid = spawn(mpi, o, point, streams);
+    const pid_t pid = spawn(mpi, o, is_bound, point, streams);
     if (pid < 0) {
         return failure_set(failure, "mpirun could not be started: %s", strerror(errno));
     }

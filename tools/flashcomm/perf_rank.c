@@ -282,6 +282,7 @@ static void run_rank(const void *argument, flc_comm *comm)
                            .rank = flc_comm_rank(comm),
                            .config = FLC_COLL_CONFIG_INIT};
     void *send_memory, *buffer_memory;
+    perf_cores_bind(context->job->cores, s.rank);
     s.config.algorithm = o->algorithm;
     s.config.flags = o->flags;
     s.send = allocate(point->send_elems * elem_bytes, offset, &send_memory);

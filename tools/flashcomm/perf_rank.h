@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "perf_collective.h"
+#include "perf_cores.h"
 #include "perf_data.h"
 #include "perf_options.h"
 #include "reduce_check.h"
@@ -38,7 +39,8 @@ struct perf_job {
     const struct format_item *formats; /* [format_count] */
     size_t format_count;
     const struct perf_data *data; /* of the point's type */
-    bool show_progress;           /* on stderr */
+    const struct perf_cores *cores;
+    bool show_progress; /* on stderr */
 };
 
 /* Run all ranks; measures [format_count][PLACES]. 0; or -1, and the sentences are on stderr. */

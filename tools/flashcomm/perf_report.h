@@ -55,10 +55,11 @@ struct perf_totals {
 /* What the headers of both say, besides the options. */
 struct perf_setting {
     const struct perf_options *options;
+    const struct perf_cores *cores;
     int format_width;
     char host[64];
     char processor[96];
-    int cores;
+    int processors;
 };
 
 /* GB/s, as in nccl-tests. */

@@ -54,9 +54,10 @@ void perf_table_header(FILE *out, const struct perf_setting *setting)
     (void)fprintf(out, "# Collective test starting: %s\n", o->collective->name);
     print_config(out, o);
     (void)fprintf(out, "# time: median of the iterations, %s\n#\n", averages[o->average]);
-    (void)fprintf(out, "# Using devices\n#  %d %s on %s: %s, %d cores\n#\n", o->ranks,
+    (void)fprintf(out, "# Using devices\n#  %d %s on %s: %s, %d processors, %s\n#\n", o->ranks,
                   o->threads ? "threads" : "processes", setting->host, setting->processor,
-                  setting->cores);
+                  setting->processors,
+                  setting->cores->is_bound ? "each bound to a core" : "not bound to cores");
     (void)fprintf(out, "# %10s  %12s  %8s  %6s  %6s  %*s  %6s  %5s  %30s  %30s\n", "", "", "", "",
                   "", setting->format_width, "", "wire", "wire", "out-of-place         ",
                   "in-place           ");
@@ -166,7 +167,7 @@ void perf_table_footer(FILE *out, const struct perf_setting *setting,
                                                     : "FAILED");
     for (size_t i = 0; i < totals->format_count && totals->format_count > 1; i++) {
         const struct perf_bandwidth *const format = &totals->formats[i];
-        (void)fprintf(out, "# %-20s : %g\n", format->format,
+        (void)fprintf(out, "#   %-18s : %g\n", format->format,
                       format->count == 0 ? 0.0 : format->sum / (double)format->count);
     }
     (void)fprintf(out, "#\n# Collective test concluded: %s\n#\n",
