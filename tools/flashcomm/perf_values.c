@@ -154,15 +154,15 @@ void perf_value_refuse(const struct argp_state *state, int key)
         const char *why;
     } refused[] = {
         {'p', "ranks are always made in parallel"},
-        {'y', "calls use no CUDA stream: they run on the CPU"},
-        {'G', "calls use no CUDA graph: they run on the CPU"},
+        {'y', "calls run on the CPU, without a CUDA stream"},
+        {'G', "calls run on the CPU, without a CUDA graph"},
         {'C', "calls block, so their CPU time is the time that is printed"},
-        {'R', "the library has its own memory for transfers: there are no buffers to register"},
+        {'R', "the library has its own memory for transfers, so there are no buffers to register"},
         {'x', "there are no CTAs on a CPU"},
         {'D', "there is no device implementation on a CPU; --algorithm chooses among ours"},
         {'V', "there are no CTAs on a CPU"},
         {'M', "there is no GPU memory to report"},
-        {'I', "times of single iterations are not printed; the one printed is their median"},
+        {'I', "times of single iterations are not printed, only their median"},
         {'K', "-w says how many calls are not timed, and times of single ones are not printed"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
