@@ -247,7 +247,7 @@ class Perf(Case):
                 ("--ranks 3 does not go with -t and -g", ["all_reduce", "--ranks", "3", "-t", "2"]),
                 ("-t and -g make 66 ranks", ["all_reduce", "-t", "33", "-g", "2"]),
                 ("--baseline nccl: allowed are raw, mpi", ["all_reduce", "--baseline", "nccl"]),
-                ("--algorithm ring: for all_reduce", ["all_reduce", "--algorithm", "ring"]),
+                ("--algorithm ring: allowed for all_reduce are auto, ", ["all_reduce", "--algorithm", "ring"]),
                 ("int9", ["all_reduce", "--format", "int9"]),
                 ("-N 0 never ends", ["all_reduce", "-N", "0", "--json"])):
             with self.subTest(part):

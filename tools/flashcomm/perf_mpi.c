@@ -62,17 +62,17 @@ int perf_mpi_find(struct perf_mpi *mpi, struct failure *failure)
                        path == NULL ? "which is not set" : path);
 }
 
-const char *perf_mpi_lacks(const struct perf_point *point)
+const char *perf_mpi_lacks(const struct collective_point *point)
 {
     if (point->collective->reduces && point->type != FLC_FLOAT32) {
         return "MPI has no sums of 16-bit floats";
     }
-    return perf_point_buffer_elems(point) > INT_MAX ? "MPI counts elements in an int" : NULL;
+    return collective_point_buffer_elems(point) > INT_MAX ? "MPI counts elements in an int" : NULL;
 }
 
 /* In the child: become mpirun. */
 static void start_program(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
-                          const struct perf_point *point)
+                          const struct collective_point *point)
 {
     const struct {
         const char *name;
@@ -117,7 +117,7 @@ static void start_program(const struct perf_mpi *mpi, const struct perf_options 
 }
 
 static pid_t spawn(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
-                   const struct perf_point *point, struct stream streams[2])
+                   const struct collective_point *point, struct stream streams[2])
 {
     int pipes[2][2];
     if (pipe2(pipes[0], O_CLOEXEC) != 0) {
@@ -243,7 +243,7 @@ static int read_result(struct stream *output, struct perf_mpi_result *result)
 }
 
 int perf_mpi_run(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
-                 const struct perf_point *point, struct perf_mpi_result *result,
+                 const struct collective_point *point, struct perf_mpi_result *result,
                  struct failure *failure)
 {
     struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
