@@ -36,11 +36,11 @@ struct rank_context {
     const struct perf_area *area;
 };
 
-static double now_us(void)
+static int64_t now_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e6 * (double)now.tv_sec + 1e-3 * (double)now.tv_nsec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int compare_doubles(const void *left, const void *right)
@@ -110,12 +110,12 @@ static int time_calls(const struct rank_state *s)
         if (barrier(s) != 0) {
             return -1;
         }
-        const double start_us = now_us();
+        const int64_t start_ns = now_ns();
         if (call(s, o->agg_iters) != 0) {
             return -1;
         }
         if (i >= 0) {
-            times_us[i] = (now_us() - start_us) / o->agg_iters;
+            times_us[i] = 1e-3 * (double)(now_ns() - start_ns) / o->agg_iters;
         }
     }
     return 0;
