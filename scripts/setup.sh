@@ -4,7 +4,7 @@
 #
 # Make sure the tools of a make target are there: scripts/setup.sh [demo|check|ci].
 #
-# demo needs a C compiler and the build tools, check adds the test tools, ci adds clang and the
+# demo needs a C compiler and the build tools, check adds the test tools, ci adds clang, Open MPI and the
 # emulators. What is missing is looked for by its use, not by its package, so that tools from elsewhere count. As root
 # the missing Debian or Ubuntu packages are installed; otherwise the line to run is printed and the
 # exit status is 1. Takes a few milliseconds when nothing is missing.
@@ -62,6 +62,8 @@ list_missing() {
     need gcc have gcc
     need clang have clang
     need libclang-rt-dev has_fuzzer_library
+    need libopenmpi-dev have mpicc
+    need openmpi-bin have mpirun
     want gcc-aarch64-linux-gnu have aarch64-linux-gnu-gcc
     want libc6-dev-arm64-cross has_arm_headers
     want qemu-user have qemu-aarch64

@@ -17,22 +17,23 @@
 
 int rank_area_create(const struct rank_job *job, struct rank_area *area, struct failure *failure)
 {
-    const size_t ranks = (size_t)job->ranks;
+    const size_t ranks = (size_t)job->point.ranks;
+    const size_t elems = job->point.recv_elems;
     const size_t head_bytes = sizeof(struct rank_meeting) + ranks * sizeof(struct rank_report);
     const size_t results_at = (head_bytes + RESULT_ALIGN - 1) / RESULT_ALIGN * RESULT_ALIGN;
     size_t stride = 0;
     size_t bytes = 0;
-    if (__builtin_mul_overflow(job->count, flc_type_bytes(job->type), &stride) ||
+    if (__builtin_mul_overflow(elems, flc_type_bytes(job->point.type), &stride) ||
         __builtin_add_overflow(stride, RESULT_ALIGN - 1, &stride) ||
         __builtin_mul_overflow(stride / RESULT_ALIGN * RESULT_ALIGN, ranks, &bytes) ||
         __builtin_add_overflow(bytes, results_at, &bytes)) {
-        return failure_set(failure, "%d results of %zu elements are larger than memory", job->ranks,
-                           job->count);
+        return failure_set(failure, "%zu results of %zu elements are larger than memory", ranks,
+                           elems);
     }
     char *const memory =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        return failure_set(failure, "memory for %d results (%zu bytes): %s", job->ranks, bytes,
+        return failure_set(failure, "memory for %zu results (%zu bytes): %s", ranks, bytes,
                            strerror(errno));
     }
     area->meeting = (struct rank_meeting *)(void *)memory;
@@ -54,15 +55,11 @@ void *rank_area_result(const struct rank_area *area, int rank)
     return area->results + (size_t)rank * area->stride;
 }
 
-void rank_report_error(struct rank_report *report, const char *text)
-{
-    (void)snprintf(report->error, sizeof report->error, "%s", text);
-}
-
-void rank_print_error(int rank, const char *text)
-{
-    (void)fprintf(stderr, "flashcomm run: rank %d: %s\n", rank, text);
-}
+/* What one rank works on. */
+struct rank_work {
+    const struct rank_job *job;
+    struct rank_area *area;
+};
 
 static int64_t now_ns(void)
 {
@@ -88,10 +85,17 @@ static double median(double *values, int count)
 static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const void *send,
                              void *recv, double *times_us)
 {
+    const struct collective_call call = {.comm = comm,
+                                         .send = send,
+                                         .recv = recv,
+                                         .count = job->point.count,
+                                         .type = job->point.type,
+                                         .op = job->point.op,
+                                         .root = job->point.root,
+                                         .config = &job->config};
     for (int i = -1; i < job->iters; i++) {
         const int64_t start_ns = now_ns();
-        const flc_status status =
-            flc_all_reduce(comm, send, recv, job->count, job->type, job->op, &job->config);
+        const flc_status status = job->point.collective->call(&call);
         if (status != FLC_OK) {
             return status;
         }
@@ -102,27 +106,42 @@ static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const v
     return FLC_OK;
 }
 
-void rank_run(const struct rank_job *job, flc_comm *comm, struct rank_area *area)
+static void run_rank(const void *context, flc_comm *comm)
 {
+    const struct rank_work *const work = context;
+    const struct rank_job *const job = work->job;
+    struct rank_area *const area = work->area;
     const int rank = flc_comm_rank(comm);
     struct rank_report *const report = &area->reports[rank];
     double *const times_us = calloc((size_t)job->iters, sizeof *times_us);
     flc_call_info info;
     if (times_us == NULL) {
-        rank_report_error(report, "out of memory");
+        rank_fail(area->meeting, rank, "out of memory");
         flc_comm_abort(comm); /* the others would wait for this rank's calls */
         return;
     }
     if (call_timed(job, comm, job->inputs[rank], rank_area_result(area, rank), times_us) !=
             FLC_OK ||
         flc_comm_last_call(comm, &info) != FLC_OK) {
-        rank_report_error(report, flc_last_error(comm));
+        rank_fail(area->meeting, rank, flc_last_error(comm));
     } else {
         (void)snprintf(report->transport, sizeof report->transport, "%s", info.transport);
         (void)snprintf(report->algorithm, sizeof report->algorithm, "%s", info.algorithm);
         report->sent_bytes = info.sent_bytes;
         report->median_us = median(times_us, job->iters);
-        report->done = true;
+        rank_done(area->meeting, rank);
     }
     free(times_us);
+}
+
+int run_ranks(const struct rank_job *job, struct rank_area *area, bool threads)
+{
+    const struct rank_work work = {.job = job, .area = area};
+    const struct rank_launch launch = {.command = "flashcomm run",
+                                       .ranks = job->point.ranks,
+                                       .timeout_ms = job->timeout_ms,
+                                       .meeting = area->meeting,
+                                       .run = run_rank,
+                                       .context = &work};
+    return threads ? run_threads(&launch) : run_processes(&launch);
 }
