@@ -3,8 +3,8 @@
 #
 # flc_add_test: one cmocka test program, registered with ctest.
 #
-#   flc_add_test(NAME name SOURCES file... [LIBS target...] [LABELS label...] [TIMEOUT seconds]
-#                [SERIAL])
+#   flc_add_test(NAME name SOURCES file... [LIBS target...] [LABELS label...] [ARGS argument...]
+#                [TIMEOUT seconds] [SERIAL])
 #
 # A test program sees the library's internal functions, which are hidden: it links the static
 # library and includes from src/ and tests/support/. Exit status 77 is "skipped". SERIAL keeps other
@@ -28,7 +28,7 @@ else()
 endif()
 
 function(flc_add_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS;ARGS")
     if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
         message(FATAL_ERROR "flc_add_test: NAME and SOURCES are needed; "
                             "not understood: '${arg_UNPARSED_ARGUMENTS}'")
@@ -44,7 +44,7 @@ function(flc_add_test)
         "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests/support")
     target_link_libraries(${arg_NAME} PRIVATE
         ${arg_LIBS} flashcomm::flashcomm flc_warnings PkgConfig::CMOCKA)
-    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
+    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
     set_tests_properties(${arg_NAME} PROPERTIES
         SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
         RUN_SERIAL ${arg_SERIAL})

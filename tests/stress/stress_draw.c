@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Cases from random numbers. Sizes are mostly small, so that there are many cases, and often near
+ * what the code treats apart: nothing, one element, a group, a block.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "all_formats.h"
+#include "coll/call.h"
+#include "stress.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+/* Elements of all buffers of a call: mostly, and now and then. */
+#define CALL_ELEMS_MAX       200000
+#define LARGE_CALL_ELEMS_MAX 2000000
+
+static int one_in(uint64_t *state, size_t n)
+{
+    return test_random_below(state, n) == 0;
+}
+
+static size_t count_operations(void)
+{
+    size_t count = 0;
+    while (stress_operation_at(count) != NULL) {
+        count++;
+    }
+    return count;
+}
+
+size_t stress_send_elems(const struct stress_call *call)
+{
+    return call->operation->is_send_world ? (size_t)call->ranks * call->count : call->count;
+}
+
+size_t stress_recv_elems(const struct stress_call *call)
+{
+    return call->operation->is_recv_world ? (size_t)call->ranks * call->count : call->count;
+}
+
+static flc_format draw_format(uint64_t *state)
+{
+    flc_format format = {0};
+    const size_t kind = test_random_below(state, 8);
+    size_t presets = 0;
+    if (kind == 0) {
+        return format; /* raw */
+    }
+    if (kind > 1) {
+        return all_formats_at((int)test_random_below(state, ALL_FORMATS));
+    }
+    while (flc_preset_at(presets, NULL, NULL, NULL) == FLC_OK) {
+        presets++;
+    }
+    (void)flc_preset_at(test_random_below(state, presets), NULL, &format, NULL);
+    return format;
+}
+
+/* Any of the operation, by name, or none. */
+static void draw_algorithm(uint64_t *state, struct stress_call *call)
+{
+    char names[8][sizeof call->algorithm] = {"", "auto"};
+    const size_t prefix = strlen(call->operation->name);
+    size_t count = 2;
+    flc_item item;
+    for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
+        if (strncmp(item.summary, call->operation->name, prefix) == 0 &&
+            item.summary[prefix] == ':' && count < LENGTH(names)) {
+            memcpy(names[count++], item.name, sizeof item.name);
+        }
+    }
+    memcpy(call->algorithm, names[test_random_below(state, count)], sizeof call->algorithm);
+}
+
+static size_t draw_count(uint64_t *state, const struct stress_call *call)
+{
+    static const size_t special[] = {0, 0, 1, 2, 15, 16, 17, 127, 128, 129};
+    const struct stress_operation *operation = call->operation;
+    const size_t ranks = (size_t)call->ranks;
+    const size_t chunks =
+        ranks * ((operation->is_send_world ? ranks : 1) + (operation->is_recv_world ? ranks : 1));
+    const size_t limit = (one_in(state, 40) ? LARGE_CALL_ELEMS_MAX : CALL_ELEMS_MAX) / chunks;
+    const size_t magnitude = (size_t)1 << test_random_below(state, 21);
+    size_t count = magnitude + test_random_below(state, magnitude);
+    count = count < limit ? count : test_random_below(state, limit + 1);
+    switch (test_random_below(state, 5)) {
+    case 0:
+        count = special[test_random_below(state, LENGTH(special))];
+        break;
+    case 1: /* around a multiple of a block */
+        count = count / FLC_BLOCK_ELEMS * FLC_BLOCK_ELEMS + FLC_BLOCK_ELEMS - 1 +
+                test_random_below(state, 3);
+        break;
+    default:
+        break;
+    }
+    return count;
+}
+
+/* Mostly plain data: hostile kinds hide differences behind NaN. */
+static enum test_data draw_data(uint64_t *state)
+{
+    static const enum test_data plain[] = {TEST_GAUSSIAN, TEST_GAUSSIAN, TEST_OUTLIERS, TEST_MIXED};
+    return one_in(state, 2) ? plain[test_random_below(state, LENGTH(plain))]
+                            : (enum test_data)test_random_below(state, TEST_DATA_KINDS);
+}
+
+static void draw_call(uint64_t *state, const struct stress_case *c, struct stress_call *call)
+{
+    call->operation = stress_operation_at(test_random_below(state, count_operations()));
+    call->ranks = c->ranks;
+    call->type = (flc_type)test_random_below(state, ALL_TYPES);
+    call->op = one_in(state, 2) ? FLC_SUM : FLC_AVG;
+    call->has_config = !one_in(state, 8);
+    if (call->has_config) {
+        call->reduce = draw_format(state);
+        call->gather = one_in(state, 3) ? call->reduce : draw_format(state);
+        call->flags = one_in(state, 2) ? FLC_INVARIANT : 0;
+        draw_algorithm(state, call);
+    } else {
+        call->reduce = c->coll.reduce;
+        call->gather = c->coll.gather;
+        call->flags = c->coll.flags;
+    }
+    call->count = draw_count(state, call);
+    call->is_in_place = one_in(state, 2);
+    call->root = (int)test_random_below(state, (size_t)c->ranks);
+    call->guard_bytes = one_in(state, 3) ? 0 : 64;
+    for (int rank = 0; rank < c->ranks; rank++) {
+        call->front_elems[rank] = test_random_below(state, 40);
+    }
+    call->data = draw_data(state);
+    call->seed = test_random(state);
+}
+
+static size_t draw_workspace(uint64_t *state, int ranks)
+{
+    const size_t slot_bytes = FLCI_MESSAGE_HEADER_BYTES + FLCI_BLOCK_MAX_BYTES;
+    const size_t least = 2 * (size_t)ranks * slot_bytes;
+    switch (test_random_below(state, 4)) {
+    case 0:
+        return 0;
+    case 1:
+        return least + test_random_below(state, 8 * least);
+    default: /* as many pieces as there can be */
+        return least + test_random_below(state, 64);
+    }
+}
+
+/* Any row there is, the fastest more often than the others. */
+static void draw_row(uint64_t *state, struct stress_case *c)
+{
+    size_t rows = 0;
+    flc_item item;
+    while (flc_describe(FLC_KIND_CODEC, rows, &item) == FLC_OK) {
+        rows++;
+    }
+    if (one_in(state, 2)) {
+        (void)flc_describe(FLC_KIND_CODEC, test_random_below(state, rows), &item);
+        memcpy(c->row, item.name, sizeof c->row);
+    }
+}
+
+void stress_draw(uint64_t seed, uint64_t index, struct stress_case *c)
+{
+    static const int many[] = {2, 2, 3, 4, 5, 6, 7, 8, 9, 16};
+    uint64_t mixed = index, state;
+    memset(c, 0, sizeof *c);
+    state = seed ^ test_random(&mixed);
+    c->seed = seed;
+    c->index = index;
+    c->ranks = one_in(&state, 16) ? 1 : many[test_random_below(&state, LENGTH(many))];
+    c->world =
+        one_in(&state, 16) ? (one_in(&state, 2) ? STRESS_JOB : STRESS_BOOTSTRAP) : STRESS_THREADS;
+    c->workspace_bytes = draw_workspace(&state, c->ranks);
+    draw_row(&state, c);
+    c->coll = (flc_coll_config)FLC_COLL_CONFIG_INIT;
+    c->coll.reduce = draw_format(&state);
+    c->coll.gather = draw_format(&state);
+    c->coll.flags = one_in(&state, 2) ? FLC_INVARIANT : 0;
+    c->calls = (int)(1 + test_random_below(&state, STRESS_CALLS_MAX));
+    for (int i = 0; i < c->calls; i++) {
+        draw_call(&state, c, &c->call[i]);
+    }
+}
