@@ -49,3 +49,15 @@ function(flc_add_test)
         SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
         RUN_SERIAL ${arg_SERIAL})
 endfunction()
+
+# flc_fail_calls: let calls of a program that ask the system for something fail, one at a time, as
+# tests/support/failing_calls.h says.
+function(flc_fail_calls target)
+    target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/failing_calls.c")
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support")
+    foreach(name malloc calloc realloc strdup asprintf mmap memfd_create ftruncate fstat stat
+            fopen fdopen getrandom socket bind listen accept4 connect getsockopt send sendmsg
+            recv recvmsg rename fork pthread_create open fcntl syscall)
+        target_link_options(${target} PRIVATE -Wl,--wrap=${name})
+    endforeach()
+endfunction()
