@@ -88,6 +88,8 @@ void option_algorithm(struct argp_state *state, const char *name)
     size_t used = 0;
     flc_item item;
     for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
+        if (strcmp(item.value, "all_reduce") != 0)
+            continue;
         if (strcmp(item.name, name) == 0)
             return;
         const int length = snprintf(names + used, sizeof names - used, " %s", item.name);

@@ -4,9 +4,9 @@
  * Communicators and collectives: the one page to read.
  *
  * A communicator joins `ranks` ranks. Every rank calls the same collectives in the same order;
- * each call blocks until its result is written. After a collective every rank holds identical
- * bits. No wait is unbounded: a dead peer, a peer that makes another call, a time-out or an abort
- * ends every rank's call with an error, after which the communicator can only be destroyed.
+ * each call blocks until its result is written. What several ranks receive is bit-identical on
+ * all of them. No wait is unbounded: a dead peer, a peer that makes another call, a time-out or an
+ * abort ends every rank's call with an error, after which the communicator can only be destroyed.
  */
 #ifndef FLASHCOMM_FLASHCOMM_H
 #define FLASHCOMM_FLASHCOMM_H
@@ -40,13 +40,17 @@ typedef enum flc_op {
  */
 #define FLC_INVARIANT (1u << 0)
 
-/* Start from FLC_COLL_CONFIG_INIT. Must be the same on every rank. */
+/*
+ * Start from FLC_COLL_CONFIG_INIT. Must be the same on every rank. all_reduce uses both formats,
+ * reduce_scatter `reduce`, all others `gather`.
+ */
 typedef struct flc_coll_config {
-    size_t struct_bytes;   /* sizeof(flc_coll_config) */
-    flc_format reduce;     /* of the contributions, on their way to the sum */
-    flc_format gather;     /* of the sums, on their way to every rank */
-    const char *algorithm; /* a name that `flashcomm info` lists; "auto" chooses by size; NULL: the
-                              communicator's, whose NULL is FLC_ALGO */
+    size_t struct_bytes; /* sizeof(flc_coll_config) */
+    flc_format reduce;   /* of the contributions, on their way to the sum */
+    flc_format gather;   /* of the sums, or of what is not reduced, on their way to the receivers */
+    const char *algorithm; /* a name that `flashcomm info` lists for the collective; "auto" chooses
+                              by size; NULL: the communicator's, whose NULL is FLC_ALGO: of these,
+                              collectives that lack the name choose by size */
     uint32_t flags;        /* FLC_INVARIANT or 0 */
 } flc_coll_config;
 
@@ -168,6 +172,83 @@ FLC_API const char *flc_last_error(const flc_comm *comm);
 FLC_API flc_status flc_all_reduce(flc_comm *comm, const void *send, void *recv, size_t count,
                                   flc_type type, flc_op op, const flc_coll_config *config);
 
+/*
+ * The following share the contract of flc_all_reduce where they say nothing else: blocking,
+ * ordering, NaN, errors, the exact copy with one rank. All since 0.1.
+ */
+
+/*
+ * Reduce over all ranks; rank r receives chunk r of the result.
+ *
+ *   send        [ranks][recv_count] elements
+ *   recv        [recv_count]; may be send + rank * recv_count (in place), otherwise must not
+ *               overlap send
+ *   recv_count  elements each rank receives, the same on every rank; 0 writes nothing
+ *
+ * Sums are float32 in rank order, the rank's own contribution exact (FLC_INVARIANT: through the
+ * codec), rounded once to `type`.
+ */
+FLC_API flc_status flc_reduce_scatter(flc_comm *comm, const void *send, void *recv,
+                                      size_t recv_count, flc_type type, flc_op op,
+                                      const flc_coll_config *config);
+
+/*
+ * Every rank receives the elements of all ranks.
+ *
+ *   send        [send_count] elements; may be recv + rank * send_count (in place), otherwise must
+ *               not overlap recv
+ *   recv        [ranks][send_count], identical bits on every rank: chunk r is what rank r's
+ *               encoded elements decode to, one's own chunk too
+ *   send_count  the same on every rank; 0 writes nothing
+ *
+ * A raw format copies every bit, NaN too; so it does in the collectives below.
+ */
+FLC_API flc_status flc_all_gather(flc_comm *comm, const void *send, void *recv, size_t send_count,
+                                  flc_type type, const flc_coll_config *config);
+
+/*
+ * Every rank sends each rank a chunk.
+ *
+ *   send   [ranks][count] elements: chunk d goes to rank d
+ *   recv   [ranks][count]: chunk s comes from rank s; may equal `send` (in place), otherwise must
+ *          not overlap it
+ *   count  elements of a chunk, the same on every rank; 0 writes nothing
+ *
+ * One's own chunk is copied exactly.
+ */
+FLC_API flc_status flc_all_to_all(flc_comm *comm, const void *send, void *recv, size_t count,
+                                  flc_type type, const flc_coll_config *config);
+
+/*
+ * Every rank sends each rank a chunk of any size.
+ *
+ *   send_counts, send_offsets  [ranks] elements: chunk d of send lies at send_offsets[d]
+ *   recv_counts, recv_offsets  [ranks] elements, likewise; recv_counts[s] must be what rank s has
+ *                              in its send_counts for this rank (else MISMATCH on all ranks)
+ *   send, recv                 may be NULL where all counts are 0. Chunks of recv must overlap
+ *                              neither each other nor chunks of send: not in place
+ *
+ * One's own chunk is copied exactly. Counts and offsets may differ between ranks.
+ */
+FLC_API flc_status flc_all_to_all_v(flc_comm *comm, const void *send, const size_t *send_counts,
+                                    const size_t *send_offsets, void *recv,
+                                    const size_t *recv_counts, const size_t *recv_offsets,
+                                    flc_type type, const flc_coll_config *config);
+
+/*
+ * Every rank receives the root's elements.
+ *
+ *   send   [count] elements on the root; ignored elsewhere, where it may be NULL
+ *   recv   [count]; on the root it receives an exact copy, or may equal `send`, otherwise must
+ *          not overlap it
+ *   count  the same on every rank; 0 writes nothing
+ *   root   0 to ranks - 1, the same on every rank
+ *
+ * Ranks other than the root receive identical bits: what the root's encoded elements decode to.
+ */
+FLC_API flc_status flc_broadcast(flc_comm *comm, const void *send, void *recv, size_t count,
+                                 flc_type type, int root, const flc_coll_config *config);
+
 /* ---- What happened, and what there is ---- */
 
 /* How the last collective of a communicator ran. Texts have static storage. */
@@ -192,7 +273,8 @@ typedef enum flc_kind {
 
 typedef struct flc_item {
     char name[32];
-    char value[64];    /* of a parameter, and where it comes from; "" for other kinds */
+    char value[64];    /* of a parameter, and where it comes from; an algorithm's collective; else
+                          "" */
     char summary[128]; /* one line */
 } flc_item;
 

@@ -50,7 +50,8 @@ flc_status flc_describe(flc_kind kind, size_t index, flc_item *item)
     } else if (kind == FLC_KIND_TRANSPORT && index == 0) {
         fill(item, flci_shm_ops.name, "", flci_shm_ops.summary);
     } else if (kind == FLC_KIND_ALGORITHM && algorithm != NULL) {
-        fill(item, algorithm->name, "", algorithm->summary);
+        fill(item, algorithm->name, flci_collective_name(algorithm->collective),
+             algorithm->summary);
     } else {
         return FLC_ERR_INVALID_ARG; /* the end of a caller's loop, no error worth a sentence */
     }

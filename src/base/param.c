@@ -14,7 +14,7 @@
 
 static const struct flci_param params[FLCI_PARAM_COUNT] = {
     [FLCI_PARAM_ALGO] = {"FLC_ALGO", "auto", 0, 0,
-                         "algorithm of every collective that does not name one"},
+                         "algorithm of calls that name none, of collectives that have it"},
     [FLCI_PARAM_CPU] = {"FLC_CPU", "auto", 0, 0, "codec row to use"},
     [FLCI_PARAM_DEBUG] = {"FLC_DEBUG", "", 0, 0, "messages on stderr: WARN, INFO or TRACE"},
     /* Ten minutes: checkpoints and just-in-time compilation are slow, not dead. */

@@ -19,6 +19,11 @@ struct flci_algorithm {
 
 extern const struct flci_algorithm flci_all_reduce_oneshot;
 extern const struct flci_algorithm flci_all_reduce_twostep;
+extern const struct flci_algorithm flci_reduce_scatter_direct;
+extern const struct flci_algorithm flci_all_gather_direct;
+extern const struct flci_algorithm flci_all_to_all_direct;
+extern const struct flci_algorithm flci_all_to_all_v_direct;
+extern const struct flci_algorithm flci_broadcast_direct;
 
 /* Row `index`, NULL behind the last. */
 const struct flci_algorithm *flci_algorithm_at(size_t index);
@@ -27,6 +32,7 @@ const struct flci_algorithm *flci_algorithm_at(size_t index);
  * Choose an algorithm.
  *
  *   wanted  its name, or "auto"
+ *   count   elements of the whole buffer; ignored where the collective has one algorithm
  *   reason  out: why, static storage
  *
  * INVALID_ARG, without a sentence: no algorithm of that name, for this collective.

@@ -16,7 +16,7 @@
 struct signature {
     uint64_t call;
     uint64_t count;
-    uint32_t collective, type, op, flags, stage, reserved;
+    uint32_t collective, type, op, flags, stage, root;
     flc_format reduce, gather;
     char algorithm[32];
 };
@@ -31,9 +31,18 @@ _Static_assert(sizeof(struct header) <= FLCI_MESSAGE_HEADER_BYTES, "the header h
 
 static const char *stage_name(enum flci_stage stage)
 {
-    return stage == FLCI_STAGE_REDUCE   ? "reduce"
-           : stage == FLCI_STAGE_GATHER ? "gather"
-                                        : "exchange";
+    switch (stage) {
+    case FLCI_STAGE_REDUCE:
+        return "reduce";
+    case FLCI_STAGE_GATHER:
+        return "gather";
+    case FLCI_STAGE_DELIVER:
+        return "deliver";
+    case FLCI_STAGE_MEET:
+        return "meet";
+    default:
+        return "exchange";
+    }
 }
 
 static struct signature signature_of(const struct flci_call *call, enum flci_stage stage)
@@ -47,6 +56,7 @@ static struct signature signature_of(const struct flci_call *call, enum flci_sta
     s.op = (uint32_t)call->op;
     s.flags = call->flags;
     s.stage = (uint32_t)stage;
+    s.root = (uint32_t)call->root;
     s.reduce = call->reduce;
     s.gather = call->gather;
     (void)snprintf(s.algorithm, sizeof s.algorithm, "%s", call->algorithm->name);
@@ -70,7 +80,11 @@ static void describe_difference(const struct signature *here, const struct signa
         (void)snprintf(text, text_bytes, "call %llu there and %llu here",
                        (unsigned long long)there->call, (unsigned long long)here->call);
     } else if (here->collective != there->collective) {
-        (void)snprintf(text, text_bytes, "another collective there");
+        (void)snprintf(text, text_bytes, "collective is %s there and %s here",
+                       flci_collective_name((enum flci_collective)there->collective),
+                       flci_collective_name((enum flci_collective)here->collective));
+    } else if (here->root != there->root) {
+        (void)snprintf(text, text_bytes, "root is %u there and %u here", there->root, here->root);
     } else if (here->count != there->count) {
         (void)snprintf(text, text_bytes, "count is %llu there and %llu here",
                        (unsigned long long)there->count, (unsigned long long)here->count);
@@ -100,21 +114,24 @@ static void describe_difference(const struct signature *here, const struct signa
 static flc_status fail_call(const struct flci_call *call, enum flci_stage stage, flc_status status,
                             const char *reason)
 {
-    return flci_fail(status, "all_reduce call %llu, %s stage, on rank %d: %s",
-                     (unsigned long long)call->number, stage_name(stage), call->transport->rank,
-                     reason);
+    return flci_fail(status, "%s call %llu, %s stage, on rank %d: %s",
+                     flci_collective_name(call->collective), (unsigned long long)call->number,
+                     stage_name(stage), call->transport->rank, reason);
 }
 
-static flc_format stage_format(const struct flci_call *call, enum flci_stage stage)
+flc_format flci_stage_format(const struct flci_call *call, enum flci_stage stage)
 {
-    return stage == FLCI_STAGE_GATHER ? call->gather : call->reduce;
+    return stage == FLCI_STAGE_GATHER || stage == FLCI_STAGE_DELIVER ? call->gather : call->reduce;
 }
 
 size_t flci_message_elems(const struct flci_call *call)
 {
     const size_t room = call->transport->slot_bytes - FLCI_MESSAGE_HEADER_BYTES;
-    const size_t reduce = flci_block_bytes(call->reduce, call->type, FLC_BLOCK_ELEMS);
-    const size_t gather = flci_block_bytes(call->gather, call->type, FLC_BLOCK_ELEMS);
+    const int reduces =
+        call->collective == FLCI_ALL_REDUCE || call->collective == FLCI_REDUCE_SCATTER;
+    const int gathers = call->collective != FLCI_REDUCE_SCATTER;
+    const size_t reduce = reduces ? flci_block_bytes(call->reduce, call->type, FLC_BLOCK_ELEMS) : 0;
+    const size_t gather = gathers ? flci_block_bytes(call->gather, call->type, FLC_BLOCK_ELEMS) : 0;
     const size_t blocks = room / (reduce > gather ? reduce : gather);
     assert(blocks > 0);
     return blocks * FLC_BLOCK_ELEMS;
@@ -122,7 +139,10 @@ size_t flci_message_elems(const struct flci_call *call)
 
 size_t flci_message_bytes(const struct flci_call *call, enum flci_stage stage, size_t elems)
 {
-    const flc_format format = stage_format(call, stage);
+    const flc_format format = flci_stage_format(call, stage);
+    if (stage == FLCI_STAGE_MEET) {
+        return elems * sizeof(uint64_t);
+    }
     return elems / FLC_BLOCK_ELEMS * flci_block_bytes(format, call->type, FLC_BLOCK_ELEMS) +
            flci_block_bytes(format, call->type, (uint32_t)(elems % FLC_BLOCK_ELEMS));
 }
@@ -150,7 +170,10 @@ void flci_message_post(struct flci_call *call, enum flci_stage stage, int to, ui
     memcpy(payload - FLCI_MESSAGE_HEADER_BYTES + offsetof(struct header, payload_bytes),
            &payload_bytes, sizeof payload_bytes);
     transport->ops->post(transport, to);
-    call->sent_bytes += payload_bytes * (to == FLCI_TO_ALL ? (uint64_t)transport->ranks - 1 : 1);
+    if (stage != FLCI_STAGE_MEET) {
+        const uint64_t receivers = to == FLCI_TO_ALL ? (uint64_t)transport->ranks - 1 : 1;
+        call->sent_bytes += payload_bytes * receivers;
+    }
 }
 
 flc_status flci_message_receive(struct flci_call *call, enum flci_stage stage, int from,
@@ -168,10 +191,7 @@ flc_status flci_message_receive(struct flci_call *call, enum flci_stage stage, i
     memcpy(&header, slot, sizeof header);
     if (memcmp(&header.signature, &expected, sizeof expected) != 0) {
         describe_difference(&expected, &header.signature, difference, sizeof difference);
-        (void)snprintf(reason, sizeof reason, "rank %d made a different call: %s", from,
-                       difference);
-        transport->ops->fail(transport, FLC_ERR_MISMATCH, from);
-        return fail_call(call, stage, FLC_ERR_MISMATCH, reason);
+        return flci_message_mismatch(call, stage, from, difference);
     }
     if (header.payload_bytes != flci_message_bytes(call, stage, elems)) {
         (void)snprintf(reason, sizeof reason, "rank %d sent %llu bytes where %zu were due", from,
@@ -182,6 +202,15 @@ flc_status flci_message_receive(struct flci_call *call, enum flci_stage stage, i
     }
     *payload = slot + FLCI_MESSAGE_HEADER_BYTES;
     return FLC_OK;
+}
+
+flc_status flci_message_mismatch(struct flci_call *call, enum flci_stage stage, int from,
+                                 const char *reason)
+{
+    char text[400];
+    (void)snprintf(text, sizeof text, "rank %d made a different call: %.340s", from, reason);
+    call->transport->ops->fail(call->transport, FLC_ERR_MISMATCH, from);
+    return fail_call(call, stage, FLC_ERR_MISMATCH, text);
 }
 
 flc_status flci_message_corrupt(struct flci_call *call, enum flci_stage stage, int from)
@@ -215,4 +244,16 @@ void flci_message_release_all(struct flci_call *call)
             flci_message_release(call, from);
         }
     }
+}
+
+flc_status flci_message_meet(struct flci_call *call, const uint64_t *words, size_t count)
+{
+    uint8_t *payload;
+    FLCI_TRY(flci_message_begin(call, FLCI_STAGE_MEET, FLCI_TO_ALL, &payload));
+    if (count > 0) {
+        memcpy(payload, words, count * sizeof *words);
+    }
+    flci_message_post(call, FLCI_STAGE_MEET, FLCI_TO_ALL, payload, count);
+    call->wires[call->transport->rank] = payload;
+    return flci_message_receive_all(call, FLCI_STAGE_MEET, count);
 }

@@ -11,22 +11,35 @@
    suffices. Beyond, it shares the sum out. */
 #define ONESHOT_MAX_ELEMS FLC_BLOCK_ELEMS
 
+static const struct flci_algorithm *find(enum flci_collective collective, const char *name)
+{
+    const struct flci_algorithm *row;
+    for (size_t i = 0; (row = flci_algorithm_at(i)) != NULL; i++) {
+        if (row->collective == collective && (name == NULL || strcmp(row->name, name) == 0)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
 flc_status flci_policy_choose(enum flci_collective collective, const char *wanted, size_t count,
                               const struct flci_algorithm **algorithm, const char **reason)
 {
-    const struct flci_algorithm *row;
-    if (strcmp(wanted, "auto") == 0) {
+    const int is_auto = strcmp(wanted, "auto") == 0;
+    const struct flci_algorithm *row = find(collective, is_auto ? NULL : wanted);
+    if (row == NULL) {
+        return FLC_ERR_INVALID_ARG; /* the caller knows where the name comes from */
+    }
+    if (!is_auto) {
+        *algorithm = row;
+        *reason = "asked for by name";
+    } else if (collective == FLCI_ALL_REDUCE) {
         const int is_small = count <= ONESHOT_MAX_ELEMS;
         *algorithm = is_small ? &flci_all_reduce_oneshot : &flci_all_reduce_twostep;
         *reason = is_small ? "one block or less" : "more than one block";
-        return FLC_OK;
+    } else {
+        *algorithm = row;
+        *reason = "the only one";
     }
-    for (size_t i = 0; (row = flci_algorithm_at(i)) != NULL; i++) {
-        if (row->collective == collective && strcmp(row->name, wanted) == 0) {
-            *algorithm = row;
-            *reason = "asked for by name";
-            return FLC_OK;
-        }
-    }
-    return FLC_ERR_INVALID_ARG; /* the caller knows where the name comes from */
+    return FLC_OK;
 }

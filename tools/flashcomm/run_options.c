@@ -71,6 +71,9 @@ static const char *parse_algorithm(const struct argp_state *state, const char *t
         return text;
     }
     for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
+        if (strcmp(item.value, "all_reduce") != 0) {
+            continue;
+        }
         if (strcmp(item.name, text) == 0) {
             return text;
         }

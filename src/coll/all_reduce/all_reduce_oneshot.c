@@ -15,22 +15,14 @@
 
 static flc_status run_piece(struct flci_call *call, struct flci_span span)
 {
-    const int me = call->transport->rank;
     uint8_t *payload;
-    size_t wire_at = 0;
     FLCI_TRY(flci_message_begin(call, FLCI_STAGE_EXCHANGE, FLCI_TO_ALL, &payload));
-    flci_call_encode(call, span, payload);
+    flci_call_encode(call, FLCI_STAGE_EXCHANGE, span, payload);
     flci_message_post(call, FLCI_STAGE_EXCHANGE, FLCI_TO_ALL, payload, span.count);
-    call->wires[me] = payload; /* stays as it is: the next message uses the other slot */
+    call->wires[call->transport->rank] =
+        payload; /* stays as it is: the next message uses the other slot */
     FLCI_TRY(flci_message_receive_all(call, FLCI_STAGE_EXCHANGE, span.count));
-    for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
-        const size_t left = span.count - done;
-        const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        FLCI_TRY(flci_call_sum_block(call, FLCI_STAGE_EXCHANGE, wire_at, n, NULL));
-        flci_store_elems(call->row, call->type, call->sum, n,
-                         flci_call_recv_at(call, span.begin + done));
-        wire_at += flci_block_bytes(call->reduce, call->type, n);
-    }
+    FLCI_TRY(flci_call_reduce(call, FLCI_STAGE_EXCHANGE, span, span.begin, NULL));
     flci_message_release_all(call);
     return FLC_OK;
 }
@@ -49,6 +41,6 @@ static flc_status run(struct flci_call *call)
 const struct flci_algorithm flci_all_reduce_oneshot = {
     .collective = FLCI_ALL_REDUCE,
     .name = "oneshot",
-    .summary = "all_reduce: everyone sends all to all; one hop, for small messages",
+    .summary = "everyone sends all to all; one hop, for small messages",
     .run = run,
 };

@@ -34,33 +34,8 @@ static flc_status send_contributions(struct flci_call *call, size_t elems, size_
         const struct flci_span span = piece_of(call, owner, elems, piece);
         uint8_t *payload;
         FLCI_TRY(flci_message_begin(call, FLCI_STAGE_REDUCE, owner, &payload));
-        flci_call_encode(call, span, payload);
+        flci_call_encode(call, FLCI_STAGE_REDUCE, span, payload);
         flci_message_post(call, FLCI_STAGE_REDUCE, owner, payload, span.count);
-    }
-    return FLC_OK;
-}
-
-/* Sum, requantize and decode this rank's own piece, block by block. */
-static flc_status reduce_own(struct flci_call *call, struct flci_span span, uint8_t *payload)
-{
-    const int is_invariant = (call->flags & FLC_INVARIANT) != 0;
-    float own[FLC_BLOCK_ELEMS];
-    uint8_t own_wire[FLCI_BLOCK_MAX_BYTES];
-    size_t wire_at = 0;
-    for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
-        const size_t left = span.count - done;
-        const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        const struct flci_span block = {span.begin + done, n};
-        flci_load_elems(call->row, call->type, flci_call_send_at(call, block.begin), n, own);
-        if (is_invariant) {
-            flci_encode_block(call->row, call->reduce, call->type, own, n, own_wire, &call->stats);
-            FLCI_TRY(flci_decode_block(call->row, call->reduce, call->type, own_wire, n, own));
-        }
-        FLCI_TRY(flci_call_sum_block(call, FLCI_STAGE_REDUCE, wire_at, n, own));
-        flci_encode_block(call->row, call->gather, call->type, call->sum, n, payload, &call->stats);
-        FLCI_TRY(flci_call_decode(call, call->transport->rank, block, payload));
-        payload += flci_block_bytes(call->gather, call->type, n);
-        wire_at += flci_block_bytes(call->reduce, call->type, n);
     }
     return FLC_OK;
 }
@@ -73,7 +48,7 @@ static flc_status run_piece(struct flci_call *call, size_t elems, size_t piece)
     FLCI_TRY(send_contributions(call, elems, piece));
     FLCI_TRY(flci_message_receive_all(call, FLCI_STAGE_REDUCE, mine.count));
     FLCI_TRY(flci_message_begin(call, FLCI_STAGE_GATHER, FLCI_TO_ALL, &payload));
-    FLCI_TRY(reduce_own(call, mine, payload));
+    FLCI_TRY(flci_call_reduce(call, FLCI_STAGE_REDUCE, mine, mine.begin, payload));
     flci_message_post(call, FLCI_STAGE_GATHER, FLCI_TO_ALL, payload, mine.count);
     flci_message_release_all(call);
     for (int step = 1; step < call->transport->ranks; step++) {
@@ -81,7 +56,7 @@ static flc_status run_piece(struct flci_call *call, size_t elems, size_t piece)
         const struct flci_span span = piece_of(call, owner, elems, piece);
         const uint8_t *wire;
         FLCI_TRY(flci_message_receive(call, FLCI_STAGE_GATHER, owner, span.count, &wire));
-        FLCI_TRY(flci_call_decode(call, owner, span, wire));
+        FLCI_TRY(flci_call_decode(call, FLCI_STAGE_GATHER, owner, span, wire));
         flci_message_release(call, owner);
     }
     return FLC_OK;
@@ -92,6 +67,7 @@ static flc_status run(struct flci_call *call)
     const size_t elems = flci_message_elems(call);
     const struct flci_span longest = flci_partition_chunk(call->count, call->transport->ranks, 0);
     const size_t pieces = flci_partition_pieces(longest.count, elems);
+    call->wires[call->transport->rank] = NULL; /* summed from send */
     for (size_t piece = 0; piece < pieces; piece++) {
         FLCI_TRY(run_piece(call, elems, piece));
     }
@@ -101,6 +77,6 @@ static flc_status run(struct flci_call *call)
 const struct flci_algorithm flci_all_reduce_twostep = {
     .collective = FLCI_ALL_REDUCE,
     .name = "twostep",
-    .summary = "all_reduce: reduce-scatter then all-gather, two hops and two quantizations",
+    .summary = "reduce-scatter then all-gather, two hops and two quantizations",
     .run = run,
 };
