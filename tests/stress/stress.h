@@ -25,10 +25,14 @@ struct stress_call {
     flc_op op;
     flc_format reduce, gather;
     uint32_t flags;
-    char algorithm[32]; /* "": none is named */
+    char algorithm[32]; /* "": the communicator's */
     int has_config;     /* else the communicator's, which says the same */
     int is_in_place;
     int root;
+    /* all_to_all_v: chunk d of rank s has counts[s][d] elements, at send_at[s][d] of what s sends
+       and at recv_at[d][s] of what d receives. */
+    size_t counts[STRESS_RANKS_MAX][STRESS_RANKS_MAX];
+    size_t send_at[STRESS_RANKS_MAX][STRESS_RANKS_MAX], recv_at[STRESS_RANKS_MAX][STRESS_RANKS_MAX];
     size_t front_elems[STRESS_RANKS_MAX]; /* before the buffers: how they are aligned */
     size_t guard_bytes; /* behind the buffers; 0 lets the address sanitizer see reads past them */
     enum test_data data;
@@ -39,11 +43,13 @@ struct stress_call {
 struct stress_operation {
     const char *name;
     int is_send_world, is_recv_world; /* buffers of [ranks * count], else [count] */
+    int has_own_counts;               /* those of all_to_all_v */
     int is_reduction;
     /* Where a rank's smaller buffer lies in the larger one when in place: at chunk `rank`. */
     int is_in_place_at_rank;
     flc_status (*run)(const struct stress_call *call, flc_comm *comm, const void *send, void *recv,
                       const flc_coll_config *config);
+    uint64_t (*sent_bytes)(const struct stress_call *call, int rank); /* as in flc_call_info */
     /* inputs [ranks], as they were sent; outputs [ranks]: what recv was before, to be overwritten
        where the call writes. */
     void (*expect)(const struct stress_call *call, const void *const *inputs, void *const *outputs);
@@ -64,8 +70,9 @@ struct stress_case {
     enum stress_world world;
     int ranks;
     size_t workspace_bytes; /* 0: the default */
-    char row[32];           /* codec row; "": each rank its own, if processes */
-    flc_coll_config coll;   /* the communicator's */
+    char row[32];           /* codec row; "": the fastest */
+    char algorithm[32];     /* the communicator's, as the rest of `coll` */
+    flc_coll_config coll;
     int calls;
     struct stress_call call[STRESS_CALLS_MAX];
 };
@@ -74,8 +81,11 @@ struct stress_case {
 void stress_draw(uint64_t seed, uint64_t index, struct stress_case *c);
 
 /* Elements of a rank's buffers. */
-size_t stress_send_elems(const struct stress_call *call);
-size_t stress_recv_elems(const struct stress_call *call);
+size_t stress_send_elems(const struct stress_call *call, int rank);
+size_t stress_recv_elems(const struct stress_call *call, int rank);
+
+/* Whether the table of algorithms has `name` for `operation`. */
+int stress_has_algorithm(const struct stress_operation *operation, const char *name);
 
 /* Run and judge a case; 0 when all is right, else what is wrong is printed. */
 int stress_run(struct stress_case *c);

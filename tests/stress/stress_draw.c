@@ -31,13 +31,30 @@ static size_t count_operations(void)
     return count;
 }
 
-size_t stress_send_elems(const struct stress_call *call)
+static size_t chunks_end(const struct stress_call *call, const size_t *offsets,
+                         const size_t *counts, size_t stride)
 {
+    size_t end = 0;
+    for (size_t peer = 0; peer < (size_t)call->ranks; peer++) {
+        const size_t chunk_end = offsets[peer] + counts[peer * stride];
+        end = chunk_end > end ? chunk_end : end;
+    }
+    return end;
+}
+
+size_t stress_send_elems(const struct stress_call *call, int rank)
+{
+    if (call->operation->has_own_counts) {
+        return chunks_end(call, call->send_at[rank], call->counts[rank], 1);
+    }
     return call->operation->is_send_world ? (size_t)call->ranks * call->count : call->count;
 }
 
-size_t stress_recv_elems(const struct stress_call *call)
+size_t stress_recv_elems(const struct stress_call *call, int rank)
 {
+    if (call->operation->has_own_counts) {
+        return chunks_end(call, call->recv_at[rank], &call->counts[0][rank], STRESS_RANKS_MAX);
+    }
     return call->operation->is_recv_world ? (size_t)call->ranks * call->count : call->count;
 }
 
@@ -59,20 +76,30 @@ static flc_format draw_format(uint64_t *state)
     return format;
 }
 
-/* Any of the operation, by name, or none. */
-static void draw_algorithm(uint64_t *state, struct stress_call *call)
+int stress_has_algorithm(const struct stress_operation *operation, const char *name)
 {
-    char names[8][sizeof call->algorithm] = {"", "auto"};
-    const size_t prefix = strlen(call->operation->name);
+    flc_item item;
+    int is_found = 0;
+    for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
+        is_found |= strcmp(item.value, operation->name) == 0 && strcmp(item.name, name) == 0;
+    }
+    return is_found;
+}
+
+/* Any there is for the operation, or with NULL for any operation; or "auto"; or "", none. */
+static void draw_algorithm(uint64_t *state, const struct stress_operation *operation,
+                           char algorithm[32])
+{
+    char names[10][32] = {"", "auto"};
     size_t count = 2;
     flc_item item;
     for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
-        if (strncmp(item.summary, call->operation->name, prefix) == 0 &&
-            item.summary[prefix] == ':' && count < LENGTH(names)) {
+        if ((operation == NULL || strcmp(item.value, operation->name) == 0) &&
+            count < LENGTH(names)) {
             memcpy(names[count++], item.name, sizeof item.name);
         }
     }
-    memcpy(call->algorithm, names[test_random_below(state, count)], sizeof call->algorithm);
+    memcpy(algorithm, names[test_random_below(state, count)], sizeof names[0]);
 }
 
 static size_t draw_count(uint64_t *state, const struct stress_call *call)
@@ -100,6 +127,43 @@ static size_t draw_count(uint64_t *state, const struct stress_call *call)
     return count;
 }
 
+/* Where chunks of these sizes lie: in any order, with gaps; in one buffer or two. */
+static void place_chunks(uint64_t *state, const struct stress_call *call, int rank, size_t *send_at,
+                         size_t *recv_at)
+{
+    const size_t ranks = (size_t)call->ranks;
+    size_t order[2 * STRESS_RANKS_MAX], send_end = 0, recv_end = 0;
+    for (size_t i = 0; i < 2 * ranks; i++) {
+        const size_t other = test_random_below(state, i + 1);
+        order[i] = order[other];
+        order[other] = i;
+    }
+    for (size_t i = 0; i < 2 * ranks; i++) {
+        const size_t peer = order[i] / 2, is_send = order[i] % 2;
+        size_t *end = is_send || call->is_in_place ? &send_end : &recv_end;
+        *end += one_in(state, 2) ? 0 : test_random_below(state, 20);
+        *(is_send ? &send_at[peer] : &recv_at[peer]) = *end;
+        *end += is_send ? call->counts[rank][peer] : call->counts[peer][rank];
+    }
+    for (size_t peer = 0; peer < ranks && !call->is_in_place && one_in(state, 8); peer++) {
+        send_at[peer] = 0; /* sent chunks may overlap */
+    }
+}
+
+static void draw_chunks(uint64_t *state, struct stress_call *call)
+{
+    for (int source = 0; source < call->ranks; source++) {
+        for (int dest = 0; dest < call->ranks; dest++) {
+            const size_t other = test_random_below(state, call->count + 1);
+            const size_t sizes[] = {0, call->count, other, other / 16};
+            call->counts[source][dest] = sizes[test_random_below(state, LENGTH(sizes))];
+        }
+    }
+    for (int rank = 0; rank < call->ranks; rank++) {
+        place_chunks(state, call, rank, call->send_at[rank], call->recv_at[rank]);
+    }
+}
+
 /* Mostly plain data: hostile kinds hide differences behind NaN. */
 static enum test_data draw_data(uint64_t *state)
 {
@@ -119,7 +183,7 @@ static void draw_call(uint64_t *state, const struct stress_case *c, struct stres
         call->reduce = draw_format(state);
         call->gather = one_in(state, 3) ? call->reduce : draw_format(state);
         call->flags = one_in(state, 2) ? FLC_INVARIANT : 0;
-        draw_algorithm(state, call);
+        draw_algorithm(state, call->operation, call->algorithm);
     } else {
         call->reduce = c->coll.reduce;
         call->gather = c->coll.gather;
@@ -127,6 +191,9 @@ static void draw_call(uint64_t *state, const struct stress_case *c, struct stres
     }
     call->count = draw_count(state, call);
     call->is_in_place = one_in(state, 2);
+    if (call->operation->has_own_counts) {
+        draw_chunks(state, call);
+    }
     call->root = (int)test_random_below(state, (size_t)c->ranks);
     call->guard_bytes = one_in(state, 3) ? 0 : 64;
     for (int rank = 0; rank < c->ranks; rank++) {
@@ -181,6 +248,7 @@ void stress_draw(uint64_t seed, uint64_t index, struct stress_case *c)
     c->coll.reduce = draw_format(&state);
     c->coll.gather = draw_format(&state);
     c->coll.flags = one_in(&state, 2) ? FLC_INVARIANT : 0;
+    draw_algorithm(&state, NULL, c->algorithm);
     c->calls = (int)(1 + test_random_below(&state, STRESS_CALLS_MAX));
     for (int i = 0; i < c->calls; i++) {
         draw_call(&state, c, &c->call[i]);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing_calls.h"
 #include "rank_processes.h"
 #include "rank_threads.h"
 #include "stress.h"
@@ -29,6 +30,7 @@ struct attempt {
     flc_status status[STRESS_RANKS_MAX];
     flc_call_info info[STRESS_RANKS_MAX];
     char sentence[STRESS_RANKS_MAX][256];
+    long allocations[STRESS_RANKS_MAX]; /* during the call */
 };
 
 /* In memory that processes share. */
@@ -84,9 +86,10 @@ static void free_area(const struct stress_case *c, struct area *area)
 static void prepare(const struct stress_case *c, const struct stress_call *call, struct attempt *a)
 {
     const size_t size = flc_type_bytes(call->type);
-    const size_t send_elems = stress_send_elems(call), recv_elems = stress_recv_elems(call);
-    const size_t larger = send_elems > recv_elems ? send_elems : recv_elems;
     for (int rank = 0; rank < c->ranks; rank++) {
+        const size_t send_elems = stress_send_elems(call, rank);
+        const size_t recv_elems = stress_recv_elems(call, rank);
+        const size_t larger = send_elems > recv_elems ? send_elems : recv_elems;
         struct area *send = &a->send[rank], *recv = &a->recv[rank];
         *send = make_area(c, call, rank, call->is_in_place ? larger : send_elems);
         *recv = call->is_in_place ? *send : make_area(c, call, rank, recv_elems);
@@ -125,9 +128,11 @@ static void make_calls(struct run *run, int rank, flc_comm *comm)
         config.gather = call->gather;
         config.algorithm = call->algorithm[0] == '\0' ? NULL : call->algorithm;
         config.flags = call->flags;
+        a->allocations[rank] = -failing_calls_allocations();
         a->status[rank] = call->operation->run(
             call, comm, a->send[rank].memory + a->send[rank].elems_at,
             a->recv[rank].memory + a->recv[rank].elems_at, call->has_config ? &config : NULL);
+        a->allocations[rank] += failing_calls_allocations();
         if (a->status[rank] == FLC_OK) {
             a->status[rank] = flc_comm_last_call(comm, &a->info[rank]);
         }
@@ -137,12 +142,19 @@ static void make_calls(struct run *run, int rank, flc_comm *comm)
     }
 }
 
-static flc_comm_config config_of(const struct stress_case *c)
+static flc_coll_config coll_of(const struct stress_case *c)
+{
+    flc_coll_config coll = c->coll;
+    coll.algorithm = c->algorithm[0] == '\0' ? NULL : c->algorithm;
+    return coll;
+}
+
+static flc_comm_config config_of(const struct stress_case *c, const flc_coll_config *coll)
 {
     flc_comm_config config = FLC_COMM_CONFIG_INIT;
     config.timeout_ms = TIMEOUT_MS;
     config.workspace_bytes = c->workspace_bytes;
-    config.coll = &c->coll;
+    config.coll = coll;
     return config;
 }
 
@@ -164,7 +176,8 @@ static void run_process(int rank, void *context)
 {
     struct run *run = context;
     const struct stress_case *c = run->it;
-    const flc_comm_config config = config_of(c);
+    const flc_coll_config coll = coll_of(c);
+    const flc_comm_config config = config_of(c, &coll);
     flc_comm *comm = NULL;
     use_row(rank % 2 == 0 ? c->row : "");
     if (c->world == STRESS_JOB) {
@@ -185,7 +198,8 @@ static void run_process(int rank, void *context)
 
 static int run_threads(struct run *run)
 {
-    const flc_comm_config config = config_of(run->it);
+    const flc_coll_config coll = coll_of(run->it);
+    const flc_comm_config config = config_of(run->it, &coll);
     use_row(run->it->row);
     run->created[0] = flc_comm_create_local(run->it->ranks, &config, run->comms);
     if (run->created[0] != FLC_OK) {
@@ -211,16 +225,38 @@ static int run_processes(struct run *run)
 
 /* ---- Judging ---- */
 
+/* The algorithm that must have run: the call's, else the communicator's if the operation has it;
+   where neither says, the one that did run. */
+static const char *algorithm_due(const struct stress_case *c, const struct stress_call *call)
+{
+    if (c->ranks == 1) {
+        return "copy";
+    }
+    if (call->algorithm[0] != '\0') {
+        return strcmp(call->algorithm, "auto") == 0 ? call->ran : call->algorithm;
+    }
+    return stress_has_algorithm(call->operation, c->algorithm) ? c->algorithm : call->ran;
+}
+
 static int judge_info(const struct stress_case *c, int index, const struct attempt *a)
 {
     const struct stress_call *call = &c->call[index];
-    const int is_asked = call->algorithm[0] != '\0' && strcmp(call->algorithm, "auto") != 0;
-    const char *algorithm = c->ranks == 1 ? "copy" : is_asked ? call->algorithm : call->ran;
+    const char *algorithm = algorithm_due(c, call);
     for (int rank = 0; rank < c->ranks; rank++) {
         const flc_call_info *info = &a->info[rank];
-        if (info->call != (uint64_t)index + 1 || strcmp(info->algorithm, algorithm) != 0) {
-            fprintf(stderr, "call %d, rank %d: it is call %llu by %s; %s is due\n", index + 1, rank,
-                    (unsigned long long)info->call, info->algorithm, algorithm);
+        const uint64_t sent_bytes = c->ranks == 1 ? 0 : call->operation->sent_bytes(call, rank);
+        if (info->call != (uint64_t)index + 1 || strcmp(info->algorithm, algorithm) != 0 ||
+            info->sent_bytes != sent_bytes) {
+            fprintf(stderr,
+                    "rank %d: it says call %llu, %s, %llu bytes; due are %d, %s, %llu bytes\n",
+                    rank, (unsigned long long)info->call, info->algorithm,
+                    (unsigned long long)info->sent_bytes, index + 1, algorithm,
+                    (unsigned long long)sent_bytes);
+            return 1;
+        }
+        if (a->allocations[rank] != 0) {
+            fprintf(stderr, "rank %d: the call asked for memory %ld times\n", rank,
+                    a->allocations[rank]);
             return 1;
         }
     }

@@ -53,9 +53,10 @@ void stress_print(const struct stress_case *c)
 {
     static const char *const worlds[STRESS_WORLDS] = {"threads", "processes of a job",
                                                       "processes with an allgather"};
-    fprintf(stderr, "case %" PRIu64 " of seed %" PRIu64 ": %d %s, workspace %zu, codec row %s\n",
-            c->index, c->seed, c->ranks, worlds[c->world], c->workspace_bytes,
-            c->row[0] == '\0' ? "auto" : c->row);
+    fprintf(stderr,
+            "case %" PRIu64 " of seed %" PRIu64 ": %d %s, workspace %zu, codec row '%s', '%s'\n",
+            c->index, c->seed, c->ranks, worlds[c->world], c->workspace_bytes, c->row,
+            c->algorithm);
     for (int i = 0; i < c->calls; i++) {
         print_call(&c->call[i]);
     }
