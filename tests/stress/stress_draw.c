@@ -61,12 +61,12 @@ size_t stress_recv_elems(const struct stress_call *call, int rank)
 static flc_format draw_format(uint64_t *state)
 {
     flc_format format = {0};
-    const size_t kind = test_random_below(state, 8);
+    const size_t kind = test_random_below(state, 10);
     size_t presets = 0;
-    if (kind == 0) {
+    if (kind < 2) {
         return format; /* raw */
     }
-    if (kind > 1) {
+    if (kind > 2) {
         return all_formats_at((int)test_random_below(state, ALL_FORMATS));
     }
     while (flc_preset_at(presets, NULL, NULL, NULL) == FLC_OK) {
@@ -102,29 +102,47 @@ static void draw_algorithm(uint64_t *state, const struct stress_operation *opera
     memcpy(algorithm, names[test_random_below(state, count)], sizeof names[0]);
 }
 
-static size_t draw_count(uint64_t *state, const struct stress_call *call)
+/* A few messages' worth, a little more or less; most formats of few bits come out too large. */
+static size_t draw_pieces(uint64_t *state, const struct stress_case *c,
+                          const struct stress_call *call)
+{
+    const size_t slot_bytes = c->workspace_bytes / (2 * (size_t)c->ranks) / 64 * 64;
+    size_t reduce = 0, gather = 0, elems, chunks;
+    (void)flc_format_wire_bytes(call->reduce, call->type, FLC_BLOCK_ELEMS, &reduce);
+    (void)flc_format_wire_bytes(call->gather, call->type, FLC_BLOCK_ELEMS, &gather);
+    elems = (slot_bytes - FLCI_MESSAGE_HEADER_BYTES) / (reduce > gather ? reduce : gather) *
+            FLC_BLOCK_ELEMS;
+    chunks = strcmp(call->operation->name, "all_reduce") == 0 && one_in(state, 2)
+                 ? (size_t)call->ranks
+                 : 1;
+    return chunks * (1 + test_random_below(state, 6)) * elems + test_random_below(state, 3) - 1;
+}
+
+static size_t draw_count(uint64_t *state, const struct stress_case *c,
+                         const struct stress_call *call)
 {
     static const size_t special[] = {0, 0, 1, 2, 15, 16, 17, 127, 128, 129};
     const struct stress_operation *operation = call->operation;
     const size_t ranks = (size_t)call->ranks;
     const size_t chunks =
         ranks * ((operation->is_send_world ? ranks : 1) + (operation->is_recv_world ? ranks : 1));
-    const size_t limit = (one_in(state, 40) ? LARGE_CALL_ELEMS_MAX : CALL_ELEMS_MAX) / chunks;
+    const size_t large = LARGE_CALL_ELEMS_MAX / chunks;
+    const size_t limit = one_in(state, 40) ? large : CALL_ELEMS_MAX / chunks;
     const size_t magnitude = (size_t)1 << test_random_below(state, 21);
-    size_t count = magnitude + test_random_below(state, magnitude);
+    size_t count = magnitude + test_random_below(state, magnitude), pieces = 0;
     count = count < limit ? count : test_random_below(state, limit + 1);
     switch (test_random_below(state, 5)) {
     case 0:
-        count = special[test_random_below(state, LENGTH(special))];
-        break;
+        return special[test_random_below(state, LENGTH(special))];
     case 1: /* around a multiple of a block */
-        count = count / FLC_BLOCK_ELEMS * FLC_BLOCK_ELEMS + FLC_BLOCK_ELEMS - 1 +
-                test_random_below(state, 3);
-        break;
+        return count / FLC_BLOCK_ELEMS * FLC_BLOCK_ELEMS + FLC_BLOCK_ELEMS - 1 +
+               test_random_below(state, 3);
+    case 2:
+        pieces = c->workspace_bytes == 0 ? 0 : draw_pieces(state, c, call);
+        return pieces > 0 && pieces < large / 2 ? pieces : count;
     default:
-        break;
+        return count;
     }
-    return count;
 }
 
 /* Where chunks of these sizes lie: in any order, with gaps; in one buffer or two. */
@@ -189,7 +207,7 @@ static void draw_call(uint64_t *state, const struct stress_case *c, struct stres
         call->gather = c->coll.gather;
         call->flags = c->coll.flags;
     }
-    call->count = draw_count(state, call);
+    call->count = draw_count(state, c, call);
     call->is_in_place = one_in(state, 2);
     if (call->operation->has_own_counts) {
         draw_chunks(state, call);
