@@ -48,7 +48,7 @@ class Info(Case):
             self.assertEqual({**by_name, "format": item["value"]}, by_text)
 
     def test_help_and_version(self):
-        for command in ([], ["run"], ["error"], ["info"]):
+        for command in ([], ["run"], ["perf"], ["error"], ["info"]):
             self.assertIn("Usage: flashcomm", self.call(*command, "--help").stdout)
             self.assertRegex(self.call(*command, "--version").stdout, r"^flashcomm \d+\.\d+\.\d+$")
 

@@ -100,14 +100,17 @@ static void write_numbers(struct json_writer *json)
     json_real(json, NULL, (double)INFINITY);
     json_real(json, NULL, -(double)INFINITY);
     json_unsigned(json, NULL, UINT64_MAX);
+    json_integer(json, NULL, INT64_MIN);
     json_end_array(json);
 }
 
 static void numbers_are_shortest_and_finite(void **state)
 {
     (void)state;
-    assert_written(write_numbers, "[\n  0.1,\n  -0,\n  0.3333333333333333,\n  1e+300,\n"
-                                  "  null,\n  null,\n  null,\n  18446744073709551615\n]\n");
+    assert_written(
+        write_numbers,
+        "[\n  0.1,\n  -0,\n  0.3333333333333333,\n  1e+300,\n"
+        "  null,\n  null,\n  null,\n  18446744073709551615,\n  -9223372036854775808\n]\n");
 }
 
 int main(void)

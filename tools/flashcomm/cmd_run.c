@@ -100,7 +100,7 @@ static int run_format(const struct run_options *o, const struct run_inputs *in,
         (void)fprintf(stderr, "flashcomm run: %s\n", failure.text);
         return -1;
     }
-    int status = o->threads ? run_threads(&job, &area) : run_processes(&job, &area);
+    int status = run_ranks(&job, &area, o->threads);
     if (status == 0) {
         status = judge(&job, &area, item, result, &failure);
         if (status == 0 && o->output != NULL && passed(result)) {

@@ -18,5 +18,6 @@ enum exit_status {
 int cmd_run(int argc, char **argv);
 int cmd_error(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_perf(int argc, char **argv);
 
 #endif

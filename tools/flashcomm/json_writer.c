@@ -161,6 +161,12 @@ void json_unsigned(struct json_writer *writer, const char *key, uint64_t value)
     (void)fprintf(writer->out, "%" PRIu64, value);
 }
 
+void json_integer(struct json_writer *writer, const char *key, int64_t value)
+{
+    before_value(writer, key);
+    (void)fprintf(writer->out, "%" PRId64, value);
+}
+
 void json_boolean(struct json_writer *writer, const char *key, bool value)
 {
     before_value(writer, key);

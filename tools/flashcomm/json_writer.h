@@ -29,6 +29,7 @@ void json_end_array(struct json_writer *writer);
 void json_text(struct json_writer *writer, const char *key, const char *value);
 void json_real(struct json_writer *writer, const char *key, double value);
 void json_unsigned(struct json_writer *writer, const char *key, uint64_t value);
+void json_integer(struct json_writer *writer, const char *key, int64_t value);
 void json_boolean(struct json_writer *writer, const char *key, bool value);
 
 #endif

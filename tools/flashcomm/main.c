@@ -20,6 +20,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", "flashcomm run", cmd_run},
+    {"perf", "flashcomm perf", cmd_perf},
     {"error", "flashcomm error", cmd_error},
     {"info", "flashcomm info", cmd_info},
 };
@@ -39,7 +40,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct choice *const choice = state->input;
     if (key == ARGP_KEY_NO_ARGS) {
-        argp_error(state, "a subcommand is missing: run, error or info");
+        argp_error(state, "a subcommand is missing: run, perf, error or info");
     }
     if (key != ARGP_KEY_ARG) {
         return ARGP_ERR_UNKNOWN;
@@ -52,7 +53,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             return 0;
         }
     }
-    argp_error(state, "unknown subcommand '%s': allowed are run, error and info", arg);
+    argp_error(state, "unknown subcommand '%s': allowed are run, perf, error and info", arg);
     return EINVAL;
 }
 
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
         .args_doc = "SUBCOMMAND [ARGUMENT...]",
         .doc = "Low-bit quantized collectives on real tensors.\n\n"
                "  run    run a collective on tensors of files, with error and time\n"
+               "  perf   time a collective over a range of sizes, as nccl-tests do\n"
                "  error  error of formats on a tensor of a file, best format for a budget\n"
                "  info   versions, presets, codec rows, transports, algorithms, parameters\n\n"
                "`flashcomm SUBCOMMAND --help` tells more.",

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Error and bound of a reduction. The bound adds up, for each element, what the contributions may
- * be off, what float32 summation may be off, and what the encoding of the sum may be off, given
- * the range its group can have after the first two. It treats the owner's exact contribution as
- * quantized too: a little wide, and independent of who owns what.
+ * Error and bound of a reduction or a copy. A reduction's bound adds up, for each element, what the
+ * contributions may be off, what float32 summation may be off, and what the encoding of the sum may
+ * be off, given the range its group can have after the first two. It treats the owner's exact
+ * contribution as quantized too: a little wide, and independent of who owns what.
  *
  * Works on one block at a time: groups never cross blocks.
  */
@@ -141,6 +141,48 @@ static void finish_bounds(struct block *b, const flc_coll_config *config, flc_ty
     add_bounds(b, gather, type, b->low, b->high, count);
 }
 
+/* Compare the block's part of the result with what is known of it. */
+static void compare(const struct block *b, flc_type type, const void *result, size_t at,
+                    size_t count, struct flc_reduce_check *check)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double y = elem_value(type, result, at + i), error = fabs(y - b->exact[i]);
+        if ((b->flags[i] & MUST_BE_NAN) != 0) {
+            check->out_of_bound += isnan(y) ? 0 : 1;
+            continue;
+        }
+        if (b->flags[i] != 0) {
+            check->unchecked++;
+            continue;
+        }
+        check->compared++;
+        check->out_of_bound += !(error <= b->off[i]);
+        if (isfinite(y)) {
+            check->max_abs_error = fmax(check->max_abs_error, error);
+            check->signal += b->exact[i] * b->exact[i];
+            check->noise += error * error;
+        }
+    }
+}
+
+static double sqnr_db(const struct flc_reduce_check *check)
+{
+    return check->compared == 0 ? (double)NAN
+           : check->noise > 0.0 ? 10.0 * log10(check->signal / check->noise)
+                                : (double)INFINITY;
+}
+
+void flc_reduce_check_add(struct flc_reduce_check *sums, const struct flc_reduce_check *part)
+{
+    sums->max_abs_error = fmax(sums->max_abs_error, part->max_abs_error);
+    sums->out_of_bound += part->out_of_bound;
+    sums->unchecked += part->unchecked;
+    sums->compared += part->compared;
+    sums->signal += part->signal;
+    sums->noise += part->noise;
+    sums->sqnr_db = sqnr_db(sums);
+}
+
 int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_type type, flc_op op,
                      const flc_coll_config *config, const char *algorithm, const void *result,
                      struct flc_reduce_check *check)
@@ -148,8 +190,6 @@ int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_typ
     const int is_oneshot = strcmp(algorithm, "oneshot") == 0;
     flc_coll_config formats = *config;
     struct flc_reduce_check c = {0};
-    double signal = 0.0, noise = 0.0;
-    size_t compared = 0;
     struct block *b = malloc(sizeof *b);
     if (b == NULL) {
         return -1;
@@ -164,29 +204,35 @@ int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_typ
             add_contribution(b, formats.reduce, type, inputs[rank], at, n);
         }
         finish_bounds(b, &formats, type, ranks, op, is_oneshot, n);
-        for (size_t i = 0; i < n; i++) {
-            const double y = elem_value(type, result, at + i), error = fabs(y - b->exact[i]);
-            if ((b->flags[i] & MUST_BE_NAN) != 0) {
-                c.out_of_bound += isnan(y) ? 0 : 1;
-                continue;
-            }
-            if (b->flags[i] != 0) {
-                c.unchecked++;
-                continue;
-            }
-            compared++;
-            c.out_of_bound += !(error <= b->off[i]);
-            if (isfinite(y)) {
-                c.max_abs_error = fmax(c.max_abs_error, error);
-                signal += b->exact[i] * b->exact[i];
-                noise += error * error;
-            }
-        }
+        compare(b, type, result, at, n, &c);
     }
     free(b);
-    c.sqnr_db = compared == 0 ? (double)NAN
-                : noise > 0.0 ? 10.0 * log10(signal / noise)
-                              : (double)INFINITY;
+    c.sqnr_db = sqnr_db(&c);
+    *check = c;
+    return 0;
+}
+
+int flc_copy_check(const void *input, size_t count, flc_type type, flc_format format,
+                   const void *result, struct flc_reduce_check *check)
+{
+    struct flc_reduce_check c = {0};
+    struct block *b = malloc(sizeof *b);
+    if (b == NULL) {
+        return -1;
+    }
+    for (size_t at = 0; at < count; at += FLC_BLOCK_ELEMS) {
+        const size_t n = count - at < FLC_BLOCK_ELEMS ? count - at : FLC_BLOCK_ELEMS;
+        memset(b, 0, sizeof *b);
+        add_contribution(b, format, type, input, at, n);
+        if (format.bits == 0) {
+            memset(b->off, 0, sizeof b->off);
+        } else {
+            spread(b, format, n, NOT_FINITE, MUST_BE_NAN);
+        }
+        compare(b, type, result, at, n, &c);
+    }
+    free(b);
+    c.sqnr_db = sqnr_db(&c);
     *check = c;
     return 0;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Ranks as child processes, which share nothing with each other but the reports and results.
+ * Ranks as child processes, which share nothing with each other but the meeting and what
+ * their subcommand gives them.
  *
  * The parent waits for signals only: a child's end, an interrupt, or the moment when the
  * children that outlive a failure are killed. Nothing is left behind: children die with the
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "run_ranks.h"
+#include "rank_launch.h"
 
 /* After a rank failed, the others have this long to notice and to say so. */
 #define GRACE_SECONDS 1
@@ -26,7 +27,7 @@
 #define DEFAULT_WAIT_MS 60000
 
 struct children {
-    int ranks;
+    const struct rank_launch *launch;
     pid_t pids[FLC_MAX_RANKS]; /* 0: reaped, or never started */
     int alive;
     bool failed;
@@ -96,28 +97,27 @@ static int introduce(void *context, const void *send, void *recv, size_t bytes)
     return 0;
 }
 
-static void child_run(const struct rank_job *job, int rank, struct rank_area *area)
+static void child_run(const struct rank_launch *launch, int rank)
 {
-    struct visitor visitor = {.meeting = area->meeting,
+    struct visitor visitor = {.meeting = launch->meeting,
                               .rank = rank,
-                              .ranks = job->ranks,
+                              .ranks = launch->ranks,
                               .timeout_ms =
-                                  job->timeout_ms > 0 ? job->timeout_ms : DEFAULT_WAIT_MS};
+                                  launch->timeout_ms > 0 ? launch->timeout_ms : DEFAULT_WAIT_MS};
     const flc_bootstrap bootstrap = {.allgather = introduce, .context = &visitor};
     flc_comm_config config = FLC_COMM_CONFIG_INIT;
-    config.timeout_ms = job->timeout_ms;
+    config.timeout_ms = launch->timeout_ms;
     flc_comm *comm = NULL;
-    if (flc_comm_create(&bootstrap, rank, job->ranks, &config, &comm) == FLC_OK) {
-        rank_run(job, comm, area);
+    if (flc_comm_create(&bootstrap, rank, launch->ranks, &config, &comm) == FLC_OK) {
+        launch->run(launch->context, comm);
         flc_comm_destroy(comm);
     } else {
-        rank_report_error(&area->reports[rank],
-                          visitor.why_not[0] != '\0' ? visitor.why_not : flc_last_error(NULL));
+        rank_fail(launch->meeting, rank,
+                  visitor.why_not[0] != '\0' ? visitor.why_not : flc_last_error(NULL));
     }
 }
 
-static pid_t start_child(const struct rank_job *job, int rank, struct rank_area *area,
-                         const sigset_t *mask)
+static pid_t start_child(const struct rank_launch *launch, int rank, const sigset_t *mask)
 {
     const pid_t parent = getpid();
     const pid_t pid = fork();
@@ -129,62 +129,62 @@ static pid_t start_child(const struct rank_job *job, int rank, struct rank_area 
     (void)sigprocmask(SIG_SETMASK, mask, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() == parent) { /* else the parent died before prctl */
-        child_run(job, rank, area);
+        child_run(launch, rank);
     }
-    _exit(area->reports[rank].done ? 0 : 1);
+    _exit(launch->meeting->ends[rank].done ? 0 : 1);
 }
 
 static void kill_all(struct children *children)
 {
-    for (int r = 0; r < children->ranks; r++) {
+    for (int r = 0; r < children->launch->ranks; r++) {
         if (children->pids[r] != 0) {
             (void)kill(children->pids[r], SIGKILL);
         }
     }
 }
 
-static void note_failure(struct children *children, int rank, struct rank_meeting *meeting)
+static void note_failure(struct children *children, int rank)
 {
     if (children->failed) {
         return;
     }
     children->failed = true;
     children->failed_rank = rank;
-    atomic_store(&meeting->failed, rank + 1);
+    atomic_store(&children->launch->meeting->failed, rank + 1);
     (void)clock_gettime(CLOCK_MONOTONIC, &children->deadline);
     children->deadline.tv_sec += GRACE_SECONDS;
 }
 
 /* Judge the end of one child. */
-static void note_end(struct children *children, int rank, int status, const struct rank_area *area)
+static void note_end(struct children *children, int rank, int status)
 {
-    const struct rank_report *const report = &area->reports[rank];
-    char text[sizeof report->error];
+    const struct rank_end *const end = &children->launch->meeting->ends[rank];
+    char text[sizeof end->error];
     children->pids[rank] = 0;
     children->alive--;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && report->done) {
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && end->done) {
         return;
     }
     if (WIFSIGNALED(status)) {
         (void)snprintf(text, sizeof text, "killed by signal %d (%s)", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
-    } else if (report->error[0] != '\0') {
-        (void)snprintf(text, sizeof text, "%s", report->error);
+    } else if (end->error[0] != '\0') {
+        (void)snprintf(text, sizeof text, "%s", end->error);
     } else {
         (void)snprintf(text, sizeof text, "ended with exit status %d and without a result",
                        WEXITSTATUS(status));
     }
-    rank_print_error(rank, text);
-    note_failure(children, rank, area->meeting);
+    rank_print_error(children->launch, rank, text);
+    note_failure(children, rank);
 }
 
-static void reap(struct children *children, const struct rank_area *area)
+static void reap(struct children *children)
 {
-    for (int r = 0; r < children->ranks; r++) {
+    for (int r = 0; r < children->launch->ranks; r++) {
         int status = 0;
         const pid_t pid = children->pids[r];
         if (pid != 0 && waitpid(pid, &status, WNOHANG) == pid) {
-            note_end(children, r, status, area);
+            note_end(children, r, status);
         }
     }
 }
@@ -193,7 +193,7 @@ static void reap(struct children *children, const struct rank_area *area)
 static void end_all(struct children *children)
 {
     kill_all(children);
-    for (int r = 0; r < children->ranks; r++) {
+    for (int r = 0; r < children->launch->ranks; r++) {
         if (children->pids[r] != 0) {
             (void)waitpid(children->pids[r], NULL, 0);
             children->pids[r] = 0;
@@ -207,9 +207,9 @@ static void end_after_grace(struct children *children)
     char text[96];
     (void)snprintf(text, sizeof text, "still ran %d s after rank %d failed: killed", GRACE_SECONDS,
                    children->failed_rank);
-    for (int r = 0; r < children->ranks; r++) {
+    for (int r = 0; r < children->launch->ranks; r++) {
         if (children->pids[r] != 0) {
-            rank_print_error(r, text);
+            rank_print_error(children->launch, r, text);
         }
     }
     end_all(children);
@@ -236,8 +236,7 @@ static int next_signal(const struct children *children, const sigset_t *signals)
     return number < 0 && errno == EAGAIN ? 0 : number;
 }
 
-static void wait_for_all(struct children *children, const sigset_t *signals,
-                         const struct rank_area *area)
+static void wait_for_all(struct children *children, const sigset_t *signals)
 {
     while (children->alive > 0) {
         const int number = next_signal(children, signals);
@@ -247,19 +246,18 @@ static void wait_for_all(struct children *children, const sigset_t *signals,
         } else if (number == 0) {
             end_after_grace(children);
         } else {
-            reap(children, area);
+            reap(children);
         }
     }
 }
 
-static void start_all(struct children *children, const struct rank_job *job, struct rank_area *area,
-                      const sigset_t *mask)
+static void start_all(struct children *children, const sigset_t *mask)
 {
-    for (int r = 0; r < job->ranks; r++) {
-        const pid_t pid = start_child(job, r, area, mask);
+    for (int r = 0; r < children->launch->ranks; r++) {
+        const pid_t pid = start_child(children->launch, r, mask);
         if (pid < 0) {
-            rank_print_error(r, strerror(errno));
-            note_failure(children, r, area->meeting);
+            rank_print_error(children->launch, r, strerror(errno));
+            note_failure(children, r);
             end_all(children);
             return;
         }
@@ -268,7 +266,7 @@ static void start_all(struct children *children, const struct rank_job *job, str
     }
 }
 
-int run_processes(const struct rank_job *job, struct rank_area *area)
+int run_processes(const struct rank_launch *launch)
 {
     sigset_t signals;
     sigset_t mask;
@@ -279,9 +277,9 @@ int run_processes(const struct rank_job *job, struct rank_area *area)
     (void)signal(SIGCHLD, SIG_DFL); /* ignored, as some parents leave it, nothing could be reaped */
     (void)sigprocmask(SIG_BLOCK, &signals, &mask);
 
-    struct children children = {.ranks = job->ranks};
-    start_all(&children, job, area, &mask);
-    wait_for_all(&children, &signals, area);
+    struct children children = {.launch = launch};
+    start_all(&children, &mask);
+    wait_for_all(&children, &signals);
     (void)sigprocmask(SIG_SETMASK, &mask, NULL);
     if (children.signal != 0) {
         (void)raise(children.signal); /* ends this process as the signal alone would have */

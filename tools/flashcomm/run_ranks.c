@@ -54,15 +54,11 @@ void *rank_area_result(const struct rank_area *area, int rank)
     return area->results + (size_t)rank * area->stride;
 }
 
-void rank_report_error(struct rank_report *report, const char *text)
-{
-    (void)snprintf(report->error, sizeof report->error, "%s", text);
-}
-
-void rank_print_error(int rank, const char *text)
-{
-    (void)fprintf(stderr, "flashcomm run: rank %d: %s\n", rank, text);
-}
+/* What one rank works on. */
+struct rank_work {
+    const struct rank_job *job;
+    struct rank_area *area;
+};
 
 static int64_t now_ns(void)
 {
@@ -102,27 +98,42 @@ static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const v
     return FLC_OK;
 }
 
-void rank_run(const struct rank_job *job, flc_comm *comm, struct rank_area *area)
+static void run_rank(const void *context, flc_comm *comm)
 {
+    const struct rank_work *const work = context;
+    const struct rank_job *const job = work->job;
+    struct rank_area *const area = work->area;
     const int rank = flc_comm_rank(comm);
     struct rank_report *const report = &area->reports[rank];
     double *const times_us = calloc((size_t)job->iters, sizeof *times_us);
     flc_call_info info;
     if (times_us == NULL) {
-        rank_report_error(report, "out of memory");
+        rank_fail(area->meeting, rank, "out of memory");
         flc_comm_abort(comm); /* the others would wait for this rank's calls */
         return;
     }
     if (call_timed(job, comm, job->inputs[rank], rank_area_result(area, rank), times_us) !=
             FLC_OK ||
         flc_comm_last_call(comm, &info) != FLC_OK) {
-        rank_report_error(report, flc_last_error(comm));
+        rank_fail(area->meeting, rank, flc_last_error(comm));
     } else {
         (void)snprintf(report->transport, sizeof report->transport, "%s", info.transport);
         (void)snprintf(report->algorithm, sizeof report->algorithm, "%s", info.algorithm);
         report->sent_bytes = info.sent_bytes;
         report->median_us = median(times_us, job->iters);
-        report->done = true;
+        rank_done(area->meeting, rank);
     }
     free(times_us);
+}
+
+int run_ranks(const struct rank_job *job, struct rank_area *area, bool threads)
+{
+    const struct rank_work work = {.job = job, .area = area};
+    const struct rank_launch launch = {.command = "flashcomm run",
+                                       .ranks = job->ranks,
+                                       .timeout_ms = job->timeout_ms,
+                                       .meeting = area->meeting,
+                                       .run = run_rank,
+                                       .context = &work};
+    return threads ? run_threads(&launch) : run_processes(&launch);
 }

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * `flashcomm perf`: nccl-tests for this library. Times a collective over a range of sizes, once
+ * for each format and each baseline, and checks the results.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "perf_check.h"
+#include "perf_mpi.h"
+#include "perf_report.h"
+
+struct perf_run {
+    struct perf_options options;
+    struct perf_setting setting;
+    struct perf_mpi mpi;
+    struct format_item *formats; /* [format_count]: those asked for, after the baseline raw */
+    size_t format_count;
+    size_t raw;                    /* index of the baseline raw, where asked for */
+    struct perf_measure *measures; /* [format_count][PLACES] */
+    struct perf_totals totals;
+    struct perf_data data;
+    struct perf_cores cores;
+    FILE *json_file; /* NULL: no JSON */
+    struct json_writer json;
+    bool show_progress;
+};
+
+static bool is_raw(const struct format_item *item)
+{
+    return item->reduce.bits == 0 && item->gather.bits == 0;
+}
+
+/* The list of formats, and the baseline raw before them unless it is one of them. */
+static int list_formats(struct perf_run *run)
+{
+    const struct format_list *const list = &run->options.formats;
+    run->formats = calloc(list->count + 1, sizeof *run->formats);
+    run->measures = calloc((list->count + 1) * PLACES, sizeof *run->measures);
+    run->totals.formats = calloc(list->count + 1, sizeof *run->totals.formats);
+    if (run->formats == NULL || run->measures == NULL || run->totals.formats == NULL) {
+        return -1;
+    }
+    size_t raw = 0;
+    while (raw < list->count && !is_raw(&list->items[raw])) {
+        raw++;
+    }
+    const bool is_added = run->options.baseline_raw && raw == list->count;
+    if (is_added) {
+        run->formats[run->format_count++].text = "raw"; /* its formats are all zero */
+    }
+    run->raw = is_added ? 0 : raw;
+    for (size_t i = 0; i < list->count; i++) {
+        run->formats[run->format_count++] = list->items[i];
+    }
+    run->totals.format_count = run->format_count;
+    for (size_t i = 0; i < run->format_count; i++) {
+        run->totals.formats[i].format = run->formats[i].text;
+    }
+    return 0;
+}
+
+static void find_setting(struct perf_run *run)
+{
+    struct perf_setting *const setting = &run->setting;
+    char line[256];
+    setting->options = &run->options;
+    setting->format_width = format_list_width(&run->options.formats);
+    setting->cores = &run->cores;
+    setting->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    (void)snprintf(setting->processor, sizeof setting->processor, "unknown processor");
+    if (gethostname(setting->host, sizeof setting->host - 1) != 0) {
+        (void)snprintf(setting->host, sizeof setting->host, "unknown host");
+    }
+    FILE *const file = fopen("/proc/cpuinfo", "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        const char *const colon = strchr(line, ':');
+        if (colon != NULL && strncmp(line, "model name", strlen("model name")) == 0) {
+            (void)snprintf(setting->processor, sizeof setting->processor, "%.*s",
+                           (int)strcspn(colon + 2, "\n"), colon + 2);
+            break;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
+static void print_row(struct perf_run *run, const struct perf_row *row)
+{
+    if (!run->options.json) {
+        perf_table_row(stdout, &run->setting, row);
+    }
+    if (run->json_file != NULL) {
+        perf_json_row(&run->json, &run->setting, row);
+        (void)fflush(run->json_file);
+    }
+    if (row->not_there == NULL && row->is_checked) {
+        run->totals.wrong += row->wrong[OUT_OF_PLACE] + row->wrong[IN_PLACE];
+        run->totals.different += row->has_equality && !row->ranks_equal ? 1 : 0;
+    }
+}
+
+static struct perf_row new_row(const struct perf_run *run, const struct perf_point *point,
+                               const char *format)
+{
+    struct perf_row row = {.point = point,
+                           .format = format,
+                           .is_checked = run->options.checks > 0,
+                           .wire_bits = (double)NAN,
+                           .sqnr_db = (double)NAN};
+    for (int place = 0; place < PLACES; place++) {
+        row.baseline_us[BASELINE_RAW][place] = (double)NAN;
+        row.baseline_us[BASELINE_MPI][place] = (double)NAN;
+        if (run->options.baseline_raw) {
+            row.baseline_us[BASELINE_RAW][place] =
+                run->measures[run->raw * PLACES + (size_t)place].time_us;
+        }
+    }
+    return row;
+}
+
+static void set_format_row(const struct perf_run *run, size_t index, struct perf_row *row)
+{
+    const struct perf_measure *const measures = &run->measures[index * PLACES];
+    flc_coll_config config = FLC_COLL_CONFIG_INIT;
+    struct flc_reduce_check both = {0};
+    config.reduce = run->formats[index].reduce;
+    config.gather = run->formats[index].gather;
+    row->transport = measures[OUT_OF_PLACE].transport;
+    row->algorithm = measures[OUT_OF_PLACE].algorithm;
+    row->sent_bytes = measures[OUT_OF_PLACE].sent_bytes;
+    row->wire_bits = perf_wire_bits(row->point, &config, row->algorithm);
+    row->has_equality = row->point->collective->equality != EQUAL_NO_RANKS;
+    row->ranks_equal = true;
+    for (int place = 0; place < PLACES; place++) {
+        const struct perf_measure *const measure = &measures[place];
+        row->time_us[place] = measure->time_us;
+        row->wrong[place] = measure->check.out_of_bound;
+        row->ranks_equal = row->ranks_equal && measure->ranks_equal;
+        flc_reduce_check_add(&both, &measure->check);
+    }
+    row->unchecked = both.unchecked;
+    row->sqnr_db = both.sqnr_db;
+    row->max_abs_error = both.max_abs_error;
+}
+
+/* Open MPI's line, which the others are compared with. */
+static int run_mpi(struct perf_run *run, const struct perf_point *point, struct perf_row *row)
+{
+    struct perf_mpi_result result;
+    struct failure failure;
+    *row = new_row(run, point, "mpi");
+    row->not_there = perf_mpi_lacks(point);
+    if (row->not_there != NULL) {
+        return 0;
+    }
+    if (run->show_progress) {
+        (void)fprintf(stderr, "\r\033[K# %zu bytes, mpi", point->bytes);
+    }
+    if (perf_mpi_run(&run->mpi, &run->options, run->cores.is_bound, point, &result, &failure) !=
+        0) {
+        (void)fprintf(stderr, "flashcomm perf: --baseline mpi: %s\n", failure.text);
+        return -1;
+    }
+    for (int place = 0; place < PLACES; place++) {
+        row->time_us[place] = result.time_us[place];
+        row->wrong[place] = result.wrong[place];
+        row->baseline_us[BASELINE_MPI][place] = result.time_us[place];
+    }
+    return 0;
+}
+
+static void clear_progress(const struct perf_run *run)
+{
+    if (run->show_progress) {
+        (void)fputs("\r\033[K", stderr);
+        (void)fflush(stderr);
+    }
+}
+
+/* All lines of one size. */
+static int run_point(struct perf_run *run, const struct perf_point *point)
+{
+    const struct perf_job job = {.options = &run->options,
+                                 .point = point,
+                                 .formats = run->formats,
+                                 .format_count = run->format_count,
+                                 .data = &run->data,
+                                 .cores = &run->cores,
+                                 .show_progress = run->show_progress};
+    struct perf_row mpi;
+    int result = perf_run_ranks(&job, run->measures);
+    if (result == 0 && run->options.baseline_mpi) {
+        result = run_mpi(run, point, &mpi);
+    }
+    clear_progress(run);
+    if (result != 0) {
+        return -1;
+    }
+    if (run->options.baseline_mpi) {
+        print_row(run, &mpi);
+    }
+    for (size_t i = 0; i < run->format_count; i++) {
+        struct perf_row row = new_row(run, point, run->formats[i].text);
+        set_format_row(run, i, &row);
+        for (int place = 0; place < PLACES; place++) {
+            if (run->options.baseline_mpi) {
+                row.baseline_us[BASELINE_MPI][place] = mpi.baseline_us[BASELINE_MPI][place];
+            }
+            run->totals.formats[i].sum += perf_bus_bandwidth(&row, place);
+            run->totals.formats[i].count++;
+        }
+        print_row(run, &row);
+    }
+    return 0;
+}
+
+/* All sizes of one type, operation and root. */
+static int run_sizes(struct perf_run *run, flc_type type, flc_op op, int root)
+{
+    const struct perf_options *const o = &run->options;
+    for (size_t bytes = o->min_bytes; bytes != 0; bytes = perf_next_size(o, bytes)) {
+        struct perf_point point;
+        perf_point_set(&point, o->collective, o->ranks, bytes, type);
+        point.op = op;
+        point.root = root;
+        if (run_point(run, &point) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int run_cycle(struct perf_run *run)
+{
+    const struct perf_options *const o = &run->options;
+    const int first_root = o->root < 0 ? 0 : o->root;
+    const int last_root = o->root < 0 ? o->ranks - 1 : o->root;
+    for (size_t t = 0; t < o->type_count; t++) {
+        perf_data_init(&run->data, o->types[t]);
+        for (size_t i = 0; i < o->op_count; i++) {
+            for (int root = first_root; root <= last_root; root++) {
+                if (run_sizes(run, o->types[t], o->ops[i], root) != 0) {
+                    return -1;
+                }
+            }
+        }
+    }
+    return 0;
+}
+
+/* One sentence a failed check; the exit status. */
+static int judge(const struct perf_totals *totals)
+{
+    int status = EXIT_OK;
+    if (totals->wrong != 0) {
+        (void)fprintf(stderr,
+                      "flashcomm perf: %zu elements are outside the documented error bound\n",
+                      totals->wrong);
+        status = EXIT_FAILED;
+    }
+    if (totals->different != 0) {
+        (void)fprintf(stderr, "flashcomm perf: ranks hold different results in %zu lines\n",
+                      totals->different);
+        status = EXIT_FAILED;
+    }
+    if (totals->least_bandwidth >= 0.0 && !perf_bandwidth_suffices(totals)) {
+        (void)fprintf(stderr,
+                      "flashcomm perf: the average bus bandwidth is %g GB/s, below 0.9 of "
+                      "NCCL_TESTS_MIN_BW=%g\n",
+                      perf_mean_bandwidth(totals), totals->least_bandwidth);
+        status = EXIT_FAILED;
+    }
+    return status;
+}
+
+static int run_all(struct perf_run *run)
+{
+    const struct perf_options *const o = &run->options;
+    int result = 0;
+    if (!o->json) {
+        perf_table_header(stdout, &run->setting);
+    }
+    if (run->json_file != NULL) {
+        json_start(&run->json, run->json_file);
+        perf_json_header(&run->json, &run->setting);
+    }
+    for (int i = 0; result == 0 && (o->cycles == 0 || i < o->cycles); i++) {
+        result = run_cycle(run);
+    }
+    if (!o->json && result == 0) {
+        perf_table_footer(stdout, &run->setting, &run->totals);
+    }
+    if (run->json_file != NULL) {
+        perf_json_footer(&run->json, &run->totals, result != 0);
+    }
+    const int status = judge(&run->totals);
+    return result != 0 ? EXIT_FAILED : status;
+}
+
+/* What can fail before anything is measured. */
+static int prepare(struct perf_run *run)
+{
+    const struct perf_options *const o = &run->options;
+    const char *const least = getenv("NCCL_TESTS_MIN_BW");
+    struct failure failure;
+    if (list_formats(run) != 0) {
+        (void)fprintf(stderr, "flashcomm perf: out of memory\n");
+        return EXIT_FAILED;
+    }
+    find_setting(run);
+    perf_cores_choose(o->ranks, &run->cores);
+    run->totals.least_bandwidth = least == NULL ? -1.0 : atof(least);
+    run->show_progress = isatty(STDERR_FILENO) == 1;
+    if (o->baseline_mpi && perf_mpi_find(&run->mpi, &failure) != 0) {
+        (void)fprintf(stderr, "flashcomm perf: %s\n", failure.text);
+        return EXIT_FAILED;
+    }
+    if (o->json_path != NULL) {
+        run->json_file = fopen(o->json_path, "w");
+        if (run->json_file == NULL) {
+            (void)fprintf(stderr, "flashcomm perf: %s: %s\n", o->json_path, strerror(errno));
+            return EXIT_USAGE;
+        }
+    } else if (o->json) {
+        run->json_file = stdout;
+    }
+    return EXIT_OK;
+}
+
+/* A document that could not be written is no success. */
+static int close_json(const struct perf_run *run, int status)
+{
+    if (run->json_file == NULL || run->json_file == stdout) {
+        return status; /* main looks after standard output */
+    }
+    const bool failed = ferror(run->json_file) != 0;
+    if (fclose(run->json_file) != 0 || failed) {
+        (void)fprintf(stderr, "flashcomm perf: %s: %s\n", run->options.json_path, strerror(errno));
+        return status == EXIT_OK ? EXIT_FAILED : status;
+    }
+    return status;
+}
+
+int cmd_perf(int argc, char **argv)
+{
+    struct perf_run *const run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        (void)fprintf(stderr, "flashcomm perf: out of memory\n");
+        return EXIT_FAILED;
+    }
+    perf_options_parse(argc, argv, &run->options);
+    int status = prepare(run);
+    if (status == EXIT_OK) {
+        status = run_all(run);
+    }
+    status = close_json(run, status);
+    free(run->totals.formats);
+    free(run->measures);
+    free(run->formats);
+    perf_options_free(&run->options);
+    free(run);
+    return status;
+}

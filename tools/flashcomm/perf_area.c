@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Shared memory and barrier of the ranks: see perf_area.h.
+ */
+#include "perf_area.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+/* Parts start at cache lines, so that ranks do not share one. */
+#define PART_ALIGN 64
+
+/* Nothing that ranks do between two barriers takes so long, unless one hangs. */
+#define BARRIER_SECONDS 600
+
+/* Between looks at the clock. */
+#define YIELDS 4096
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+}
+
+int perf_area_create(const struct perf_job *job, struct perf_area *area, struct failure *failure)
+{
+    const size_t ranks = (size_t)job->point->ranks;
+    const size_t head_bytes = aligned(sizeof(struct perf_head));
+    const size_t measure_bytes = aligned(job->format_count * PLACES * sizeof(struct perf_measure));
+    const size_t time_bytes = aligned(ranks * (size_t)job->options->iters * sizeof(double));
+    const size_t stride = aligned(job->point->recv_elems * flc_type_bytes(job->point->type));
+    const size_t bytes = head_bytes + measure_bytes + time_bytes + ranks * stride;
+    char *const memory =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return failure_set(failure, "memory for %zu results (%zu bytes): %s", ranks, bytes,
+                           strerror(errno));
+    }
+    area->head = (struct perf_head *)(void *)memory;
+    area->measures = (struct perf_measure *)(void *)(memory + head_bytes);
+    area->times_us = (double *)(void *)(memory + head_bytes + measure_bytes);
+    area->results = memory + head_bytes + measure_bytes + time_bytes;
+    area->stride = stride;
+    area->area_bytes = bytes;
+    return 0;
+}
+
+void perf_area_destroy(struct perf_area *area)
+{
+    (void)munmap(area->head, area->area_bytes);
+    *area = (struct perf_area){.head = NULL};
+}
+
+void *perf_area_result(const struct perf_area *area, int rank)
+{
+    return area->results + (size_t)rank * area->stride;
+}
+
+static time_t now_seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+/* Ranks that wait yield, so that those without a core of their own come too. */
+bool perf_area_barrier(const struct perf_area *area, int ranks)
+{
+    struct perf_head *const head = area->head;
+    const unsigned passed = atomic_load(&head->passed);
+    if (atomic_fetch_add(&head->arrived, 1) + 1 == ranks) {
+        atomic_store(&head->arrived, 0);
+        atomic_fetch_add(&head->passed, 1);
+        return true;
+    }
+    const time_t end = now_seconds() + BARRIER_SECONDS;
+    for (unsigned i = 1; atomic_load(&head->passed) == passed; i++) {
+        if (atomic_load(&head->meeting.failed) != 0 || (i % YIELDS == 0 && now_seconds() > end)) {
+            return false;
+        }
+        (void)sched_yield();
+    }
+    return true;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * The ranks of `flashcomm perf`: for one size they time each format, out of place and in place,
+ * and check the results among themselves.
+ *
+ * Ranks start each iteration together, from a barrier of their own outside the timed span. The
+ * data of the timed calls and of the checked ones differ.
+ */
+#ifndef PERF_RANK_H
+#define PERF_RANK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "perf_collective.h"
+#include "perf_cores.h"
+#include "perf_data.h"
+#include "perf_options.h"
+#include "reduce_check.h"
+#include "tool_failure.h"
+
+enum { OUT_OF_PLACE, IN_PLACE, PLACES };
+
+/* One format, out of place or in place, measured. */
+struct perf_measure {
+    double time_us; /* of one call */
+    struct flc_reduce_check check;
+    bool ranks_equal;
+    char transport[32];
+    char algorithm[32];
+    uint64_t sent_bytes; /* by the rank that sent most */
+};
+
+struct perf_job {
+    const struct perf_options *options;
+    const struct perf_point *point;
+    const struct format_item *formats; /* [format_count] */
+    size_t format_count;
+    const struct perf_data *data; /* of the point's type */
+    const struct perf_cores *cores;
+    bool show_progress; /* on stderr */
+};
+
+/* Run all ranks; measures [format_count][PLACES]. 0; or -1, and the sentences are on stderr. */
+int perf_run_ranks(const struct perf_job *job, struct perf_measure *measures);
+
+#endif
