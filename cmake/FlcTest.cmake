@@ -55,8 +55,8 @@ endfunction()
 function(flc_fail_calls target)
     target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/failing_calls.c")
     target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support")
-    foreach(name malloc calloc realloc strdup asprintf mmap memfd_create ftruncate fstat stat
-            fopen fdopen getrandom socket bind listen accept4 connect getsockopt send sendmsg
+    foreach(name malloc calloc realloc aligned_alloc strdup asprintf mmap memfd_create ftruncate fstat stat
+            fopen fdopen pipe2 getrandom socket bind listen accept4 connect getsockopt send sendmsg
             recv recvmsg rename fork pthread_create open fcntl syscall)
         target_link_options(${target} PRIVATE -Wl,--wrap=${name})
     endforeach()

@@ -123,6 +123,12 @@ class FailingCalls(unittest.TestCase):
             "run", "all_reduce", "--ranks", str(RANKS), "--iters", "1", "--timeout-ms", "300",
             "--threads", "--format", "int4,int8", "--json", "in.npy"), 10)
 
+    def test_perf(self):
+        size = ("-b", "8K", "-e", "8K", "-n", "2", "-w", "1", "-T", "1")
+        self.assertGreater(self.every_call_may_fail("perf", "all_to_all", *size), 5)
+        self.assertGreater(self.every_call_may_fail(
+            "perf", "broadcast", *size, "--threads", "--baseline", "raw"), 5)
+
     def test_error(self):
         self.assertGreater(self.every_call_may_fail(
             "error", "in.npy", "--format", "int4,int2:g32"), 5)

@@ -87,6 +87,8 @@ static int is_allocation_to_fail(const char *name)
 WRAP(void *, malloc, is_allocation_to_fail, NULL, ENOMEM, (size_t bytes), (bytes))
 WRAP(void *, calloc, is_allocation_to_fail, NULL, ENOMEM, (size_t n, size_t bytes), (n, bytes))
 WRAP(void *, realloc, is_allocation_to_fail, NULL, ENOMEM, (void *at, size_t bytes), (at, bytes))
+WRAP(void *, aligned_alloc, is_allocation_to_fail, NULL, ENOMEM, (size_t align, size_t bytes),
+     (align, bytes))
 WRAP(char *, strdup, is_allocation_to_fail, NULL, ENOMEM, (const char *text), (text))
 WRAP(void *, mmap, is_allocation_to_fail, MAP_FAILED, ENOMEM,
      (void *at, size_t bytes, int protection, int flags, int fd, off_t offset),
@@ -95,6 +97,7 @@ WRAP(void *, mmap, is_allocation_to_fail, MAP_FAILED, ENOMEM,
 WRAP(int, memfd_create, is_to_fail, -1, EMFILE, (const char *name, unsigned int flags),
      (name, flags))
 WRAP(int, ftruncate, is_to_fail, -1, ENOSPC, (int fd, off_t bytes), (fd, bytes))
+WRAP(int, pipe2, is_to_fail, -1, EMFILE, (int fds[2], int flags), (fds, flags))
 WRAP(int, fstat, is_to_fail, -1, EIO, (int fd, struct stat *info), (fd, info))
 WRAP(int, stat, is_to_fail, -1, EACCES, (const char *path, struct stat *info), (path, info))
 WRAP(FILE *, fopen, is_to_fail, NULL, EMFILE, (const char *path, const char *mode), (path, mode))
