@@ -17,6 +17,8 @@
 
 #define GUARD_VALUE 0xa5
 #define TIMEOUT_MS  60000
+/* A prime above a block's elements. */
+#define PERIOD_ELEMS 6007
 
 /* A rank's send or receive buffer and what is around it. */
 struct area {
@@ -83,6 +85,18 @@ static void free_area(const struct stress_case *c, struct area *area)
     free(area->before);
 }
 
+/* Making data is what takes most of the time, so that large buffers repeat themselves, but out of
+   step with blocks. */
+static void fill(const struct stress_call *call, int rank, uint8_t *elems, size_t count)
+{
+    const size_t size = flc_type_bytes(call->type);
+    const size_t made = count < PERIOD_ELEMS ? count : PERIOD_ELEMS;
+    test_fill_elems(call->type, elems, made, call->data, call->seed + (uint64_t)rank);
+    for (size_t i = made * size; i < count * size; i++) {
+        elems[i] = elems[i - made * size];
+    }
+}
+
 static void prepare(const struct stress_case *c, const struct stress_call *call, struct attempt *a)
 {
     const size_t size = flc_type_bytes(call->type);
@@ -97,8 +111,7 @@ static void prepare(const struct stress_case *c, const struct stress_call *call,
             *(send_elems > recv_elems ? &recv->elems_at : &send->elems_at) +=
                 (size_t)rank * call->count * size;
         }
-        test_fill_elems(call->type, send->memory + send->elems_at, send_elems, call->data,
-                        call->seed + (uint64_t)rank);
+        fill(call, rank, send->memory + send->elems_at, send_elems);
         keep_before(send);
         keep_before(recv);
     }
