@@ -281,11 +281,11 @@ static int judge_area(const struct stress_call *call, int rank, const char *name
 {
     const size_t size = flc_type_bytes(call->type);
     size_t at = 0;
-    while (at < area->bytes && area->memory[at] == expected[at]) {
-        at++;
-    }
-    if (at == area->bytes) {
+    if (memcmp(area->memory, expected, area->bytes) == 0) {
         return 0;
+    }
+    while (area->memory[at] == expected[at]) {
+        at++;
     }
     fprintf(stderr, "rank %d: %s differs at element %lld: byte %zu is 0x%02x, 0x%02x expected\n",
             rank, name, (long long)(at / size) - (long long)(area->elems_at / size), at % size,
