@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * The reference of all_reduce: reduce_reference.h.
+ * The reference of reductions: reduce_reference.h.
  */
 #include "reduce_reference.h"
 
@@ -39,6 +39,9 @@ static size_t wire_bytes(flc_format format, flc_type type, size_t count)
 int reduce_reference_owner(const struct reduce_call *call, size_t block)
 {
     size_t end = 0;
+    if (call->is_scatter) {
+        return call->owner;
+    }
     for (int rank = 0; rank < call->ranks; rank++) {
         const size_t extra = block_count(call) % (size_t)call->ranks > (size_t)rank;
         end += block_count(call) / (size_t)call->ranks + extra;
@@ -93,7 +96,7 @@ static void reduce_block(const struct reduce_call *call, size_t block, uint8_t *
     for (uint32_t i = 0; call->op == FLC_AVG && i < n; i++) {
         sum[i] /= (float)call->ranks;
     }
-    if (!call->is_oneshot) {
+    if (!call->is_oneshot && !call->is_scatter) {
         flci_encode_block(&flci_codec_ref, call->gather, call->type, sum, n, gathered, &stats);
         failed |= flci_decode_block(&flci_codec_ref, call->gather, call->type, gathered, n, sum) !=
                   FLC_OK;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * What flc_all_reduce must write, element by element: a plain sequential reading of
- * docs/algorithms.md, without ranks that run, messages or pieces. Only the codec is the library's.
+ * What flc_all_reduce and flc_reduce_scatter must write, element by element: a plain sequential
+ * reading of docs/algorithms.md, without ranks that run, messages or pieces. Only the codec is the
+ * library's.
  */
 #ifndef REDUCE_REFERENCE_H
 #define REDUCE_REFERENCE_H
@@ -20,6 +21,8 @@ struct reduce_call {
     flc_format reduce, gather;
     uint32_t flags;
     int is_oneshot; /* else two-step */
+    int is_scatter; /* neither: one chunk of a reduce_scatter, `owner`'s */
+    int owner;
 };
 
 /* The rank that sums block `block` in a two-step. */

@@ -66,10 +66,65 @@ int fault_team_add(struct fault_team *team, size_t count)
     return index;
 }
 
+const char *fault_collective_name(enum fault_collective collective)
+{
+    static const char *const names[FAULT_COLLECTIVES] = {
+        "all_reduce", "reduce_scatter", "all_gather", "all_to_all", "all_to_all_v", "broadcast"};
+    return names[collective];
+}
+
+static flc_status call_with_counts(flc_comm *comm, const struct fault_call *call, const void *send,
+                                   void *recv)
+{
+    const int ranks = flc_comm_ranks(comm), next = (flc_comm_rank(comm) + 1) % ranks;
+    size_t send_counts[FAULT_RANKS], recv_counts[FAULT_RANKS], offsets[FAULT_RANKS];
+    for (int rank = 0; rank < ranks; rank++) {
+        send_counts[rank] = call->count + (rank == next ? call->more_sent : 0);
+        recv_counts[rank] = call->count + (rank == next ? call->more_received : 0);
+        offsets[rank] = (size_t)rank * FAULT_COUNT_MAX;
+    }
+    return flc_all_to_all_v(comm, send, send_counts, offsets, recv, recv_counts, offsets,
+                            call->type, &call->config);
+}
+
+static flc_status call_collective(flc_comm *comm, const struct fault_call *call, const void *send,
+                                  void *recv)
+{
+    const flc_coll_config *config = &call->config;
+    switch (call->collective) {
+    case FAULT_REDUCE_SCATTER:
+        return flc_reduce_scatter(comm, send, recv, call->count, call->type, call->op, config);
+    case FAULT_ALL_GATHER:
+        return flc_all_gather(comm, send, recv, call->count, call->type, config);
+    case FAULT_ALL_TO_ALL:
+        return flc_all_to_all(comm, send, recv, call->count, call->type, config);
+    case FAULT_ALL_TO_ALL_V:
+        return call_with_counts(comm, call, send, recv);
+    case FAULT_BROADCAST:
+        return flc_broadcast(comm, send, recv, call->count, call->type, call->root, config);
+    default:
+        return flc_all_reduce(comm, send, recv, call->count, call->type, call->op, config);
+    }
+}
+
+/* Elements recv has at the most. */
+static size_t recv_elems(const struct fault_team *team, const struct fault_call *call)
+{
+    switch (call->collective) {
+    case FAULT_ALL_GATHER:
+    case FAULT_ALL_TO_ALL:
+        return (size_t)team->ranks * call->count;
+    case FAULT_ALL_TO_ALL_V:
+        return (size_t)team->ranks * FAULT_COUNT_MAX;
+    default:
+        return call->count;
+    }
+}
+
 static void make_call(struct fault_team *team, int rank, const struct fault_call *call)
 {
-    const size_t bytes = call->count * flc_type_bytes(call->type);
-    float *send = calloc(FAULT_COUNT_MAX, sizeof *send);
+    const size_t bytes = recv_elems(team, call) * flc_type_bytes(call->type);
+    float *send = calloc((size_t)FAULT_RANKS * FAULT_COUNT_MAX, sizeof *send);
     uint8_t *recv = malloc(GUARD_BYTES + bytes + GUARD_BYTES);
     int64_t start_ms;
     if (send == NULL || recv == NULL) {
@@ -78,8 +133,7 @@ static void make_call(struct fault_team *team, int rank, const struct fault_call
     memset(recv, GUARD_VALUE, GUARD_BYTES + bytes + GUARD_BYTES);
     pause_ms(call->delay_ms);
     start_ms = now_ms();
-    team->status[rank] = flc_all_reduce(team->comms[rank], send, recv + GUARD_BYTES, call->count,
-                                        call->type, call->op, &call->config);
+    team->status[rank] = call_collective(team->comms[rank], call, send, recv + GUARD_BYTES);
     team->took_ms[rank] = now_ms() - start_ms;
     if (team->status[rank] != FLC_OK) {
         (void)snprintf(team->sentence[rank], sizeof team->sentence[rank], "%s",

@@ -16,11 +16,24 @@
 #define FAULT_COUNT_MAX 30000
 #define FAULT_CALLS_MAX 4
 
+enum fault_collective {
+    FAULT_ALL_REDUCE = 0,
+    FAULT_REDUCE_SCATTER,
+    FAULT_ALL_GATHER,
+    FAULT_ALL_TO_ALL,
+    FAULT_ALL_TO_ALL_V,
+    FAULT_BROADCAST,
+    FAULT_COLLECTIVES
+};
+
 struct fault_call {
     int delay_ms; /* before it */
-    size_t count;
+    enum fault_collective collective;
+    size_t count; /* of the buffer, or of each chunk */
     flc_type type;
     flc_op op;
+    int root;
+    size_t more_sent, more_received; /* of all_to_all_v: to and from the next rank */
     flc_coll_config config;
 };
 
@@ -57,6 +70,8 @@ void fault_team_fini(struct fault_team *team);
 int fault_team_add(struct fault_team *team, size_t count);
 
 void fault_team_run(struct fault_team *team);
+
+const char *fault_collective_name(enum fault_collective collective);
 
 /* Assert that a rank ended with `status` after `least_ms` to `most_ms`, and that its sentence has
    `part` (or NULL). */

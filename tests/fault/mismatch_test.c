@@ -29,6 +29,9 @@ struct difference {
     uint8_t reduce_bits, gather_bits;
     const char *algorithm;
     uint32_t flags;
+    enum fault_collective collective, other_collective;
+    int root;
+    size_t more_sent, more_received;
 };
 
 static const struct difference differences[] = {
@@ -44,10 +47,36 @@ static const struct difference differences[] = {
     {.part = "algorithm is", .count = 100, .algorithm = "twostep"},
     {.part = "algorithm is", .count = 30000, .algorithm = "oneshot"},
     {.part = "flags are", .count = 30000, .flags = FLC_INVARIANT},
+    {.part = "collective is", .count = 100, .other_collective = FAULT_REDUCE_SCATTER},
+    {.part = "collective is", .count = 30000, .other_collective = FAULT_ALL_GATHER},
+    {.part = "collective is", .count = 30000, .other_collective = FAULT_BROADCAST},
+    {.part = "collective is", .count = 0, .other_collective = FAULT_ALL_TO_ALL},
+};
+
+/* Each is tried with every collective other than all_reduce. */
+static const struct difference differences_of_any[] = {
+    {.part = "count is", .count = 20000, .other_count = 19999},
+    {.part = "count is", .count = 0, .other_count = 1},
+    {.part = "type is", .count = 100, .type = FLC_BFLOAT16},
+    {.part = "format is", .count = 20000, .reduce_bits = 4},
+    {.part = "format is", .count = 20000, .gather_bits = 8},
+    {.part = "flags are", .count = 100, .flags = FLC_INVARIANT},
+    {.part = "op is", .count = 20000, .op = FLC_AVG, .collective = FAULT_REDUCE_SCATTER},
+    {.part = "root is", .count = 100, .root = 1, .collective = FAULT_BROADCAST},
+    {.part = "root is", .count = 30000, .root = 2, .collective = FAULT_BROADCAST},
+    {.part = "send_counts[", .count = 9, .more_sent = 1, .collective = FAULT_ALL_TO_ALL_V},
+    {.part = "recv_counts[", .count = 0, .more_received = 9000, .collective = FAULT_ALL_TO_ALL_V},
+    {.part = "send_counts[", .count = 9000, .more_sent = 5000, .collective = FAULT_ALL_TO_ALL_V},
 };
 
 static void make_differ(struct fault_call *call, const struct difference *d)
 {
+    if (strcmp(d->part, "collective is") == 0) {
+        call->collective = d->other_collective;
+    }
+    call->root = d->root;
+    call->more_sent = d->more_sent;
+    call->more_received = d->more_received;
     call->count = strcmp(d->part, "count is") == 0 ? d->other_count : d->count;
     call->type = d->type;
     call->op = d->op;
@@ -64,11 +93,12 @@ static void make_differ(struct fault_call *call, const struct difference *d)
 /* All ranks end with MISMATCH; one at least says what differs, on a line that names the call. */
 static void expect_mismatch(const struct fault_team *team, int odd, const char *part, int call)
 {
-    char name[32], culprit[32];
+    char name[48], culprit[32];
     int found = 0;
-    (void)snprintf(name, sizeof name, "all_reduce call %d, ", call);
     (void)snprintf(culprit, sizeof culprit, "rank %d made a different call", odd);
     for (int rank = 0; rank < team->ranks; rank++) {
+        (void)snprintf(name, sizeof name, "%s call %d, ",
+                       fault_collective_name(team->script[rank].call[call - 1].collective), call);
         fault_team_expect(team, rank, FLC_ERR_MISMATCH, "made a different call", 0, QUICK_MS);
         expect_sentence(team->sentence[rank], " stage");
         expect_sentence(team->sentence[rank], name);
@@ -80,22 +110,54 @@ static void expect_mismatch(const struct fault_team *team, int odd, const char *
     assert_true(found);
 }
 
+static void try_difference(const struct difference *d, enum fault_collective collective, int odd,
+                           int late)
+{
+    struct fault_team team;
+    int call;
+    fault_team_init(&team, RANKS, TIMEOUT_MS);
+    (void)fault_team_add(&team, 50); /* a good one before it */
+    call = fault_team_add(&team, d->count);
+    for (int rank = 0; rank < RANKS; rank++) {
+        team.script[rank].call[call].collective = collective;
+    }
+    make_differ(&team.script[odd].call[call], d);
+    team.script[late].call[call].delay_ms = 20;
+    fault_team_run(&team);
+    expect_mismatch(&team, odd, d->part, 2);
+    fault_team_fini(&team);
+}
+
 static void different_calls_end_on_all_ranks(void **state)
 {
     (void)state;
     for (size_t k = 0; k < LENGTH(differences) * RANKS; k++) {
-        const struct difference *d = &differences[k / RANKS];
-        const int odd = (int)(k % RANKS);
-        struct fault_team team;
-        int call;
-        fault_team_init(&team, RANKS, TIMEOUT_MS);
-        (void)fault_team_add(&team, 50); /* a good one before it */
-        call = fault_team_add(&team, d->count);
-        make_differ(&team.script[odd].call[call], d);
-        team.script[k / 2 % RANKS].call[call].delay_ms = 20;
-        fault_team_run(&team);
-        expect_mismatch(&team, odd, d->part, 2);
-        fault_team_fini(&team);
+        try_difference(&differences[k / RANKS], FAULT_ALL_REDUCE, (int)(k % RANKS),
+                       (int)(k / 2 % RANKS));
+    }
+}
+
+/* all_to_all_v has no common count: its counts differ by pairs. */
+static int is_tried(const struct difference *d, enum fault_collective collective)
+{
+    return d->collective != FAULT_ALL_REDUCE
+               ? d->collective == collective
+               : collective != FAULT_ALL_TO_ALL_V || strcmp(d->part, "count is") != 0;
+}
+
+static void different_calls_of_any_collective_end_on_all_ranks(void **state)
+{
+    (void)state;
+    for (int collective = 1; collective < FAULT_COLLECTIVES; collective++) {
+        for (size_t k = 0; k < LENGTH(differences_of_any); k++) {
+            const struct difference *d = &differences_of_any[k];
+            for (int odd = 0; odd < RANKS; odd++) {
+                if (is_tried(d, (enum fault_collective)collective)) {
+                    try_difference(d, (enum fault_collective)collective, odd,
+                                   (odd + (int)k) % RANKS);
+                }
+            }
+        }
     }
 }
 
@@ -146,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(different_calls_end_on_all_ranks),
+        cmocka_unit_test(different_calls_of_any_collective_end_on_all_ranks),
         cmocka_unit_test(a_call_too_few_is_a_mismatch),
         cmocka_unit_test(a_rank_that_leaves_early_is_named),
     };
