@@ -4,7 +4,7 @@
 #
 # Make sure the tools of a make target are there: scripts/setup.sh [demo|check|ci].
 #
-# demo needs a C compiler and the build tools, check adds the test tools, ci adds clang. What is
+# demo needs a C compiler and the build tools, check adds the test tools, ci adds clang and Open MPI. What is
 # missing is looked for by its use, not by its package, so that tools from elsewhere count. As root
 # the missing Debian or Ubuntu packages are installed; otherwise the line to run is printed and the
 # exit status is 1. Takes a few milliseconds when nothing is missing.
@@ -54,6 +54,8 @@ list_missing() {
     need gcc have gcc
     need clang have clang
     need libclang-rt-dev has_fuzzer_library
+    need libopenmpi-dev have mpicc
+    need openmpi-bin have mpirun
 }
 
 # clang-format 14 is not in every release; without it the formatting test is skipped.

@@ -8,9 +8,12 @@ Usage: cli_perf_test.py PROGRAM
 import json
 import os
 import shutil
+import signal
 import subprocess
+import time
 
-from cli_case import EXIT_FAILED, EXIT_USAGE, Case, main
+from cli_case import (
+    EXIT_FAILED, EXIT_USAGE, Case, children_of, is_alive, main, wait_until)
 
 COLLECTIVES = ["all_reduce", "reduce_scatter", "all_gather", "all_to_all", "broadcast"]
 REDUCING = COLLECTIVES[:2]
@@ -183,6 +186,34 @@ class Perf(Case):
         result = self.perf("all_reduce", *SMALL, status=EXIT_FAILED, FLC_ALGO="ring")
         self.assertIn("flashcomm perf: rank 0: FLC_ALGO is 'ring'", result.stderr)
         self.assertNotIn("Avg bus bandwidth", result.stdout)
+
+    def start(self, ranks):
+        """A run that takes minutes, and its ranks."""
+        process = subprocess.Popen(
+            [self.program, "perf", "all_reduce", "--ranks", str(ranks), "--format", "raw", "-b",
+             "1K", "-e", "1K", "-n", "1000000", "-m", "100"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        self.assertTrue(wait_until(lambda: len(children_of(process.pid)) == ranks, 20))
+        time.sleep(0.3)  # by then they have met, and call
+        return process, children_of(process.pid)
+
+    def test_killed_rank(self):
+        process, children = self.start(3)
+        os.kill(children[1], signal.SIGKILL)
+        _, errors = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, EXIT_FAILED)
+        self.assertIn("flashcomm perf: rank 1: killed by signal 9", errors)
+        for rank in (0, 2):
+            self.assertIn(f"flashcomm perf: rank {rank}: ", errors)
+        self.assertFalse(any(is_alive(child) for child in children))
+
+    def test_interrupt(self):
+        process, children = self.start(2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, -signal.SIGINT)
+        self.assertFalse(any(is_alive(child) for child in children))
 
     def test_bad_usage(self):
         for part, arguments in (
