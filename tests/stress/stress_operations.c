@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/codec_rows.h"
 #include "reduce_reference.h"
 #include "stress.h"
 
@@ -45,25 +44,15 @@ static void copy(const struct stress_call *call, const void *from, size_t elems,
     }
 }
 
-static uint8_t *encode(const struct stress_call *call, flc_format format, const void *from,
-                       size_t elems)
-{
-    const size_t bytes = (size_t)wire_bytes(call, format, elems);
-    uint8_t *wire = malloc(bytes + 1);
-    if (wire == NULL || flc_encode(format, call->type, from, elems, wire, bytes, NULL) != FLC_OK) {
-        fprintf(stderr, "the model cannot encode: %s\n", flc_last_error(NULL));
-        abort();
-    }
-    return wire;
-}
-
 /* What `elems` elements decode to after they were encoded. */
 static void pass(const struct stress_call *call, const void *from, size_t elems, void *into)
 {
-    uint8_t *wire = encode(call, call->gather, from, elems);
-    if (flc_decode(call->gather, call->type, wire, (size_t)wire_bytes(call, call->gather, elems),
-                   into, elems) != FLC_OK) {
-        fprintf(stderr, "the model cannot decode: %s\n", flc_last_error(NULL));
+    const size_t bytes = (size_t)wire_bytes(call, call->gather, elems);
+    uint8_t *wire = malloc(bytes + 1);
+    if (wire == NULL ||
+        flc_encode(call->gather, call->type, from, elems, wire, bytes, NULL) != FLC_OK ||
+        flc_decode(call->gather, call->type, wire, bytes, into, elems) != FLC_OK) {
+        fprintf(stderr, "the model's codec: %s\n", flc_last_error(NULL));
         abort();
     }
     free(wire);
@@ -126,61 +115,18 @@ static uint64_t sent_by_reduce_scatter(const struct stress_call *call, int rank)
     return (uint64_t)(call->ranks - 1) * wire_bytes(call, call->reduce, call->count);
 }
 
-/* One block of rank `owner`'s chunk, at element `begin` of it. */
-static void reduce_block(const struct stress_call *call, int owner, const void *const *chunks,
-                         uint8_t *const *wires, size_t begin, uint32_t n, void *output)
-{
-    const size_t wire_at = (size_t)wire_bytes(call, call->reduce, begin);
-    const int is_own_exact = (call->flags & FLC_INVARIANT) == 0;
-    float sum[FLC_BLOCK_ELEMS], part[FLC_BLOCK_ELEMS];
-    for (int rank = 0; rank < call->ranks; rank++) {
-        if (rank == owner && is_own_exact) {
-            test_load(call->type, at(call, chunks[rank], begin), n, part);
-        } else if (flci_decode_block(&flci_codec_ref, call->reduce, call->type,
-                                     wires[rank] + wire_at, n, part) != FLC_OK) {
-            fprintf(stderr, "the model cannot decode: %s\n", flc_last_error(NULL));
-            abort();
-        }
-        for (uint32_t i = 0; i < n; i++) {
-            sum[i] = rank == 0 ? part[i] : sum[i] + part[i];
-        }
-    }
-    for (uint32_t i = 0; call->op == FLC_AVG && i < n; i++) {
-        sum[i] /= (float)call->ranks;
-    }
-    flci_store_elems(&flci_codec_ref, call->type, sum, n, to(call, output, begin));
-}
-
-static void reduce_chunk(const struct stress_call *call, int owner, const void *const *chunks,
-                         void *output)
-{
-    uint8_t *wires[STRESS_RANKS_MAX];
-    for (int rank = 0; rank < call->ranks; rank++) {
-        wires[rank] = encode(call, call->reduce, chunks[rank], call->count);
-    }
-    for (size_t begin = 0; begin < call->count; begin += FLC_BLOCK_ELEMS) {
-        const size_t left = call->count - begin;
-        reduce_block(call, owner, chunks, wires, begin,
-                     (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS), output);
-    }
-    for (int rank = 0; rank < call->ranks; rank++) {
-        free(wires[rank]);
-    }
-}
-
 static void expect_reduce_scatter(const struct stress_call *call, const void *const *inputs,
                                   void *const *outputs)
 {
+    struct reduce_call reduce = reduce_of(call);
+    reduce.is_scatter = 1;
     for (int rank = 0; rank < call->ranks; rank++) {
         const void *chunks[STRESS_RANKS_MAX];
         for (int source = 0; source < call->ranks; source++) {
             chunks[source] = at(call, inputs[source], (size_t)rank * call->count);
         }
-        if (call->ranks == 1) {
-            copy(call, chunks[0], call->count, outputs[0]);
-        } else {
-            reduce_chunk(call, rank, chunks, outputs[rank]);
-        }
+        reduce.owner = rank;
+        reduce_reference(&reduce, chunks, outputs[rank]);
     }
 }
 
