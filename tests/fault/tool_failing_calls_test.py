@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 """
-Every call that the command makes to the system fails once: tool_failing_calls_test.py PROGRAM,
-which is the command linked with tests/support/failing_calls.c.
+Every call that a program makes to the system fails once: tool_failing_calls_test.py COMMAND
+[EXAMPLE], the command and tp_llama linked with tests/support/failing_calls.c.
 
-Either that does no harm, and the output is as always, or the command says what failed and ends with
+Either that does no harm, and the output is as always, or the program says what failed and ends with
 a status that is not 0; soon, and with no process, no output and no temporary file left behind.
 """
 import json
@@ -19,12 +19,17 @@ import tempfile
 import time
 import unittest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/tp_llama"))
+import tiny_gguf  # noqa: E402
+
 RANKS, COUNT = 2, 5000
 LONGEST_SECONDS = 20  # under a sanitizer, beside other tests
 MANY_CALLS = 1000
 MARK = "failing call: "
 
-program = ""
+command = ""
+example = ""
 
 
 def npy_bytes():
@@ -46,7 +51,7 @@ def data_bytes():
 class Attempt:
     """One run of the command in a folder that holds the inputs."""
 
-    def __init__(self, folder, arguments, call):
+    def __init__(self, program, folder, arguments, call):
         before = set(os.listdir(folder))
         start = time.monotonic()
         child = subprocess.Popen(
@@ -80,6 +85,7 @@ def is_group_alive(group):
 
 class FailingCalls(unittest.TestCase):
     def setUp(self):
+        self.program, self.name = command, "flashcomm"
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
@@ -96,21 +102,21 @@ class FailingCalls(unittest.TestCase):
             self.assertIn(attempt.status, (1, 2), attempt.sentences)
             self.assertEqual(attempt.files, {})
             self.assertTrue(attempt.sentences)
-            self.assertTrue(attempt.sentences[0].startswith("flashcomm"), attempt.sentences)
+            self.assertTrue(attempt.sentences[0].startswith(self.name), attempt.sentences)
 
     def every_call_may_fail(self, *arguments):
-        usual = Attempt(self.folder, arguments, 0)
+        usual = Attempt(self.program, self.folder, arguments, 0)
         self.assertEqual(usual.status, 0, usual.sentences)
         refused = 0
         for call in range(1, MANY_CALLS):
-            attempt = Attempt(self.folder, arguments, call)
+            attempt = Attempt(self.program, self.folder, arguments, call)
             with self.subTest(arguments=arguments, call=call, failed=attempt.failed):
                 self.judge(attempt, usual)
             if not attempt.failed:
                 self.assertEqual(attempt.status, 0)
                 break
             refused += attempt.status != 0
-        print(f"{' '.join(arguments)}: {call - 1} calls failed, {refused} ended the command")
+        print(f"{self.name} {' '.join(arguments)}: {call - 1} calls failed, {refused} ended the command")
         return refused
 
     def test_processes(self):
@@ -136,7 +142,7 @@ class FailingCalls(unittest.TestCase):
             "error", "in.npy", "--budget", "sqnr=20dB", "--json"), 5)
 
     def test_safetensors(self):
-        if subprocess.run([program, "error", "in.safetensors"], cwd=self.folder,
+        if subprocess.run([command, "error", "in.safetensors"], cwd=self.folder,
                           capture_output=True, check=False).returncode != 0:
             self.skipTest("the command was built without jansson")
         self.assertGreater(self.every_call_may_fail("error", "in.safetensors"), 5)
@@ -144,7 +150,20 @@ class FailingCalls(unittest.TestCase):
     def test_info(self):
         self.every_call_may_fail("info")
 
+    def test_example(self):
+        if example == "":
+            self.skipTest("the example was not built")
+        self.program, self.name = example, "tp_llama"
+        model, _ = tiny_gguf.make(tiny_gguf.Q8_0, tiny_gguf.F32)
+        pathlib.Path(self.folder, "model.gguf").write_bytes(model)
+        pathlib.Path(self.folder, "text").write_text(" the cat's 42 aaa", encoding="utf-8")
+        self.assertGreater(self.every_call_may_fail(
+            "--model", "model.gguf", "--text", "text", "--ranks", "2", "--context", "8",
+            "--format", "int4", "--json"), 10)
+
 
 if __name__ == "__main__":
-    program = os.path.abspath(sys.argv.pop(1))
+    if len(sys.argv) > 2 and os.path.exists(sys.argv[2]):
+        example = os.path.abspath(sys.argv.pop(2))
+    command = os.path.abspath(sys.argv.pop(1))
     unittest.main()
