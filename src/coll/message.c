@@ -12,6 +12,13 @@
 #include "coll/algorithm.h"
 #include "coll/call.h"
 
+/*
+ * Blocks of a piece, where the slots hold more: 256 KiB of raw float32, so that the slots two ranks
+ * work in stay in their caches. Measured with two processes, raw float32 and int4: a 4 MiB
+ * all_reduce took 1.13 ms with 4 blocks, 0.55 with 8, 0.36 with 16, 0.40 with 32, 0.83 with 64.
+ */
+#define PIECE_BLOCKS_MAX ((size_t)16)
+
 /* What all ranks of a call must have in common. Compared bytewise: no padding, unused zero. */
 struct signature {
     uint64_t call;
@@ -138,7 +145,7 @@ size_t flci_message_elems(const struct flci_call *call)
     const size_t gather = gathers ? flci_block_bytes(call->gather, call->type, FLC_BLOCK_ELEMS) : 0;
     const size_t blocks = room / (reduce > gather ? reduce : gather);
     assert(blocks > 0);
-    return blocks * FLC_BLOCK_ELEMS;
+    return (blocks < PIECE_BLOCKS_MAX ? blocks : PIECE_BLOCKS_MAX) * FLC_BLOCK_ELEMS;
 }
 
 size_t flci_message_bytes(const struct flci_call *call, enum flci_stage stage, size_t elems)

@@ -140,10 +140,13 @@ static void copy_coded(const struct coll_case *it, const void *from, size_t n, v
 {
     const flc_format format = config_of(it).gather;
     size_t bytes = 0;
-    uint8_t *wire;
-    if (flc_format_wire_bytes(format, it->type, n, &bytes) != FLC_OK ||
-        (wire = malloc(bytes + 1)) == NULL) {
+    uint8_t *wire = NULL;
+    if (flc_format_wire_bytes(format, it->type, n, &bytes) == FLC_OK) {
+        wire = malloc(bytes + 1);
+    }
+    if (wire == NULL) {
         give_up("wire size");
+        return;
     }
     if (flc_encode(format, it->type, from, n, wire, bytes, NULL) != FLC_OK ||
         flc_decode(format, it->type, wire, bytes, (uint8_t *)recv + at * flc_type_bytes(it->type),

@@ -16,6 +16,9 @@ from cli_case import (
     children_of, is_alive, wait_until, Case, main)
 
 
+ALL_WAYS = [(ranks, extra) for ranks in RANKS for extra in ([], ["--threads"])]
+
+
 class Run(Case):
     def run_json(self, *arguments):
         return self.call_json("run", "all_reduce", *arguments)
@@ -191,7 +194,7 @@ class Run(Case):
                 ("--iters 0", [*run, "--ranks", "2", "--iters", "0", two]),
                 ("--timeout-ms -1", [*run, "--ranks", "2", "--timeout-ms=-1", two]),
                 ("--op max: allowed are sum and avg", [*run, "--ranks", "2", "--op", "max", two]),
-                ("--algorithm fast: allowed are", [*run, "--ranks", "2", "--algorithm", "fast",
+                ("--algorithm fast: allowed for all_reduce are", [*run, "--ranks", "2", "--algorithm", "fast",
                                                    two]),
                 ("int4/", [*run, "--ranks", "2", "--format", "int4/", two]),
                 ("a list of 2 formats", [*run, "--ranks", "2", "--format", "int4,int8", "-o",
@@ -205,6 +208,106 @@ class Run(Case):
             with self.subTest(arguments=arguments):
                 self.assert_usage(part, *arguments)
         self.assertFalse(os.path.exists(self.path("out.npy")))
+
+
+class EveryCollective(Case):
+    """Raw results of integers are exact: what each rank must hold, written down plainly."""
+
+    COUNT = 30  # elements a rank gives: divides by all RANKS
+
+    def run_raw(self, collective, ranks, *extra):
+        """The result, the output's (shape, values) and the inputs."""
+        one = collective == "broadcast"
+        inputs = [integers(self.COUNT, seed) for seed in range(1 if one else ranks)]
+        path = self.npy("x.npy", (self.COUNT,) if one else (ranks, 2, self.COUNT // 2),
+                        sum(inputs, []))
+        output = self.path("out.npy")
+        result = self.call_json("run", collective, "--ranks", str(ranks), "--format", "raw",
+                                "-o", output, *extra, path)
+        self.assertEqual(list(result), RUN_KEYS)
+        self.assertEqual((result["collective"], result["ranks"]), (collective, ranks))
+        self.assertEqual((result["out_of_bound"], result["max_abs_error"]), (0, 0))
+        self.assertIs(result["ranks_equal"], True)
+        self.assertEqual(result["algorithm"], "copy" if ranks == 1 else "direct")
+        return result, read_npy(output)[1:], inputs
+
+    def test_reduce_scatter(self):
+        for ranks, extra in ALL_WAYS:
+            result, (shape, values), inputs = self.run_raw("reduce_scatter", ranks, *extra)
+            count = self.COUNT // ranks
+            self.assertEqual((result["count"], shape), (count, (ranks, count)))
+            self.assertEqual(values, [sum(column) for column in zip(*inputs)])
+            self.assertEqual(result["wire_bytes"], 4 * (self.COUNT - count))
+
+    def test_average_of_a_reduce_scatter(self):
+        _, (_, values), inputs = self.run_raw("reduce_scatter", 2, "--op", "avg")
+        self.assertEqual(values, [sum(column) / 2 for column in zip(*inputs)])
+
+    def test_all_gather(self):
+        for ranks, extra in ALL_WAYS:
+            result, (shape, values), inputs = self.run_raw("all_gather", ranks, *extra)
+            self.assertEqual((result["count"], shape), (self.COUNT, (ranks, self.COUNT)))
+            self.assertEqual(values, sum(inputs, []))
+
+    def test_all_to_all(self):
+        for ranks, extra in ALL_WAYS:
+            result, (shape, values), inputs = self.run_raw("all_to_all", ranks, *extra)
+            count = self.COUNT // ranks
+            self.assertEqual((result["count"], shape), (count, (ranks, ranks, count)))
+            self.assertEqual(values, [x for to in range(ranks) for sent in inputs
+                                      for x in sent[to * count:(to + 1) * count]])
+
+    def test_broadcast(self):
+        for ranks, extra in ALL_WAYS:
+            for root in {0, ranks - 1}:
+                result, (shape, values), inputs = self.run_raw(
+                    "broadcast", ranks, "--root", str(root), *extra)
+                self.assertEqual((result["count"], shape), (self.COUNT, (self.COUNT,)))
+                self.assertEqual(values, inputs[0])
+                self.assertEqual(result["wire_bytes"], 4 * self.COUNT * (ranks - 1))
+
+    def test_low_bits_stay_in_bound(self):
+        for collective in ("reduce_scatter", "all_gather", "all_to_all", "broadcast"):
+            one = collective == "broadcast"
+            path = self.npy("x.npy", (6000,) if one else (3, 6000), gaussian(6000 if one else 18000))
+            results = self.call_json("run", collective, "--ranks", "3", "--dtype", "bf16",
+                                     "--format", "int8,int4/int8,int3:g32:rot", path)["results"]
+            for result in results:
+                self.assertEqual((result["out_of_bound"], result["ranks_equal"]), (0, True))
+                self.assertGreater(result["sqnr_db"], 12)
+            # A pair's first format is that of sums, its second that of copies.
+            pair, int8 = results[1]["wire_bits"], results[0]["wire_bits"]
+            (self.assertLess if collective == "reduce_scatter" else self.assertEqual)(pair, int8)
+
+    def test_broadcast_writes_what_the_others_hold(self):
+        path, output = self.npy("x.npy", (100,), gaussian(100)), self.path("out.npy")
+        for root in ("0", "1"):
+            self.call("run", "broadcast", "--ranks", "2", "--root", root, "--format", "int2",
+                      "-o", output, path)
+            self.assertLessEqual(len(set(read_npy(output)[2])), 4)
+
+    def test_table(self):
+        path = self.npy("x.npy", (2, 10), gaussian(20))
+        table = self.call("run", "reduce_scatter", "--ranks", "2", path).stdout
+        self.assertIn("reduce_scatter  op sum  ranks 2  count 5 ", table)
+        table = self.call("run", "broadcast", "--ranks", "2", "--root", "1", path).stdout
+        self.assertIn("broadcast  root 1  ranks 2  count 20 ", table)
+
+    def test_bad_usage(self):
+        two = self.npy("two.npy", (2, 7), integers(14))
+        for part, arguments in (
+                ("allowed are all_reduce, reduce_scatter, all_gather, all_to_all, broadcast",
+                 ["gather", two]),
+                ("--op does not go with all_gather", ["all_gather", "--op", "sum", two]),
+                ("--root does not go with all_to_all", ["all_to_all", "--root", "0", two]),
+                ("--root 2: allowed are 0 to 1", ["broadcast", "--root", "2", two]),
+                ("--algorithm twostep: allowed for all_gather are auto, direct",
+                 ["all_gather", "--algorithm", "twostep", two]),
+                ("7 elements: reduce_scatter cuts them into a chunk for each of 2 ranks",
+                 ["reduce_scatter", two]),
+                ("2 files: broadcast takes one", ["broadcast", two, two])):
+            with self.subTest(arguments=arguments):
+                self.assert_usage(part, "run", *arguments[:1], "--ranks", "2", *arguments[1:])
 
 
 class Ends(Case):

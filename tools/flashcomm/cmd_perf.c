@@ -75,6 +75,9 @@ static void find_setting(struct perf_run *run)
     setting->cores = &run->cores;
     setting->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
     (void)snprintf(setting->processor, sizeof setting->processor, "unknown processor");
+    if (getloadavg(&setting->load, 1) != 1) {
+        setting->load = -1.0;
+    }
     if (gethostname(setting->host, sizeof setting->host - 1) != 0) {
         (void)snprintf(setting->host, sizeof setting->host, "unknown host");
     }

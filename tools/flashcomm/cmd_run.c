@@ -5,87 +5,46 @@
  * sent, how far the result is from the exact one, whether all ranks hold the same bits, and how
  * long it took; the last two and the documented bound decide the exit status.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "command.h"
 #include "flashcomm/flashcomm.h"
 #include "json_writer.h"
-#include "npy.h"
-#include "reduce_check.h"
 #include "run_inputs.h"
+#include "run_judge.h"
 #include "run_options.h"
 #include "run_ranks.h"
 #include "tool_failure.h"
-
-struct run_result {
-    char transport[32];
-    char algorithm[32];
-    uint64_t wire_bytes; /* sent by the rank that sent most */
-    double wire_bits;    /* an element; NaN without elements */
-    struct flc_reduce_check check;
-    bool ranks_equal;
-    double time_us;
-};
 
 static bool passed(const struct run_result *result)
 {
     return result->ranks_equal && result->check.out_of_bound == 0;
 }
 
-/* Mean of the two steps, each of which sends every element about once; the one-shot algorithm has
-   no second. */
-static double mean_wire_bits(const struct format_item *item, flc_type type, size_t count,
-                             const char *algorithm)
+/* Elements of the call, and of its buffers, from those of an input: run_inputs.c has seen to it
+   that they divide. */
+static struct perf_point point_of(const struct run_options *o, const struct run_inputs *in)
 {
-    const flc_format gather = strcmp(algorithm, "oneshot") == 0 ? item->reduce : item->gather;
-    size_t reduce_bytes = 0;
-    size_t gather_bytes = 0;
-    if (count == 0 || flc_format_wire_bytes(item->reduce, type, count, &reduce_bytes) != FLC_OK ||
-        flc_format_wire_bytes(gather, type, count, &gather_bytes) != FLC_OK) {
-        return (double)NAN;
-    }
-    return 4.0 * ((double)reduce_bytes + (double)gather_bytes) / (double)count;
-}
-
-/* Put together what the ranks reported, and check their results. */
-static int judge(const struct rank_job *job, const struct rank_area *area,
-                 const struct format_item *item, struct run_result *result, struct failure *failure)
-{
-    const size_t bytes = job->count * flc_type_bytes(job->type);
-    const void *const first = rank_area_result(area, 0);
-    *result = (struct run_result){.ranks_equal = true};
-    memcpy(result->transport, area->reports[0].transport, sizeof result->transport);
-    memcpy(result->algorithm, area->reports[0].algorithm, sizeof result->algorithm);
-    for (int r = 0; r < job->ranks; r++) {
-        const struct rank_report *const report = &area->reports[r];
-        if (report->sent_bytes > result->wire_bytes) {
-            result->wire_bytes = report->sent_bytes;
-        }
-        result->time_us = fmax(result->time_us, report->median_us);
-        if (memcmp(rank_area_result(area, r), first, bytes) != 0) {
-            result->ranks_equal = false;
-        }
-    }
-    result->wire_bits = mean_wire_bits(item, job->type, job->count, result->algorithm);
-    if (flc_reduce_check(job->inputs, job->ranks, job->count, job->type, job->op, &job->config,
-                         result->algorithm, first, &result->check) != 0) {
-        return failure_set(failure, "out of memory while checking the result");
-    }
-    return 0;
+    const struct perf_collective *const c = o->collective;
+    const size_t ranks = (size_t)o->ranks;
+    const size_t count = c->sends_all ? in->count / ranks : in->count;
+    return (struct perf_point){.collective = c,
+                               .ranks = o->ranks,
+                               .type = in->type,
+                               .op = o->op,
+                               .root = o->root,
+                               .count = count,
+                               .send_elems = in->count,
+                               .recv_elems = c->receives_all ? count * ranks : count};
 }
 
 /* Run one format. -1 when the collective failed, whose ranks' sentences are printed then. */
 static int run_format(const struct run_options *o, const struct run_inputs *in,
                       const struct format_item *item, struct run_result *result)
 {
-    struct rank_job job = {.ranks = o->ranks,
+    struct rank_job job = {.point = point_of(o, in),
                            .inputs = in->data,
-                           .count = in->count,
-                           .type = in->type,
-                           .op = o->op,
                            .config = FLC_COLL_CONFIG_INIT,
                            .timeout_ms = o->timeout_ms,
                            .iters = o->iters};
@@ -102,10 +61,9 @@ static int run_format(const struct run_options *o, const struct run_inputs *in,
     }
     int status = run_ranks(&job, &area, o->threads);
     if (status == 0) {
-        status = judge(&job, &area, item, result, &failure);
+        status = run_judge(&job, &area, result, &failure);
         if (status == 0 && o->output != NULL && passed(result)) {
-            status = npy_save(o->output, in->dims, in->shape, in->type, rank_area_result(&area, 0),
-                              &failure);
+            status = run_save(o->output, &job, in, &area, &failure);
         }
         if (status != 0) {
             (void)fprintf(stderr, "flashcomm run: %s\n", failure.text);
@@ -120,9 +78,9 @@ static void print_json_result(struct json_writer *json, const struct run_options
                               const struct run_result *result)
 {
     json_begin_object(json, NULL);
-    json_text(json, "collective", o->collective);
+    json_text(json, "collective", o->collective->name);
     json_unsigned(json, "ranks", (uint64_t)o->ranks);
-    json_unsigned(json, "count", in->count);
+    json_unsigned(json, "count", point_of(o, in).count);
     json_text(json, "dtype", flc_type_name(in->type));
     json_text(json, "format", o->formats.items[index].text);
     json_text(json, "transport", result->transport);
@@ -160,8 +118,14 @@ static void print_table(const struct run_options *o, const struct run_inputs *in
                         const struct run_result *results)
 {
     const int width = format_list_width(&o->formats);
-    (void)printf("%s  op %s  ranks %d  count %zu  dtype %s  transport %s  algorithm %s\n",
-                 o->collective, o->op == FLC_SUM ? "sum" : "avg", o->ranks, in->count,
+    char extra[32] = "";
+    if (o->collective->reduces) {
+        (void)snprintf(extra, sizeof extra, "  op %s", o->op == FLC_SUM ? "sum" : "avg");
+    } else if (o->collective->has_root) {
+        (void)snprintf(extra, sizeof extra, "  root %d", o->root);
+    }
+    (void)printf("%s%s  ranks %d  count %zu  dtype %s  transport %s  algorithm %s\n",
+                 o->collective->name, extra, o->ranks, point_of(o, in).count,
                  flc_type_name(in->type), results[0].transport, results[0].algorithm);
     (void)printf("%-*s  %9s  %12s  %8s  %10s  %10s  %s\n", width, "format", "wire bits",
                  "wire bytes", "SQNR dB", "max error", "time us", "ranks equal");
@@ -175,12 +139,12 @@ static void print_table(const struct run_options *o, const struct run_inputs *in
 }
 
 /* One sentence a failed check; the exit status. */
-static int report_checks(const struct run_options *o, const struct run_inputs *in,
-                         const struct run_result *results)
+static int report_checks(const struct run_options *o, const struct run_result *results)
 {
     int status = EXIT_OK;
     for (size_t i = 0; i < o->formats.count; i++) {
         const char *const format = o->formats.items[i].text;
+        const size_t elems = results[i].check.compared + results[i].check.unchecked;
         if (!results[i].ranks_equal) {
             (void)fprintf(stderr, "flashcomm run: format '%s': ranks hold different results\n",
                           format);
@@ -189,13 +153,13 @@ static int report_checks(const struct run_options *o, const struct run_inputs *i
             (void)fprintf(stderr,
                           "flashcomm run: format '%s': %zu of %zu elements are outside the "
                           "documented error bound\n",
-                          format, results[i].check.out_of_bound, in->count);
+                          format, results[i].check.out_of_bound, elems);
         }
         if (results[i].check.unchecked != 0) {
             (void)fprintf(stderr,
                           "flashcomm run: format '%s': %zu of %zu elements have no bound, since "
                           "inputs of their groups are not finite or their sum overflows\n",
-                          format, results[i].check.unchecked, in->count);
+                          format, results[i].check.unchecked, elems);
         }
         if (!passed(&results[i])) {
             status = EXIT_FAILED;
@@ -223,7 +187,7 @@ static int run_all(const struct run_options *o, const struct run_inputs *in)
         } else {
             print_table(o, in, results);
         }
-        status = report_checks(o, in, results);
+        status = report_checks(o, results);
     }
     free(results);
     return status;

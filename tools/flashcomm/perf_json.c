@@ -61,6 +61,7 @@ static void put_config(struct json_writer *json, const struct perf_setting *sett
     json_boolean(json, "blocking_collectives", true);
     json_boolean(json, "parallel_init", true);
     json_boolean(json, "bound_to_cores", setting->cores->is_bound);
+    json_real(json, "load_average", setting->load < 0.0 ? (double)NAN : setting->load);
     json_begin_array(json, "devices");
     for (int r = 0; r < o->ranks; r++) {
         json_begin_object(json, NULL);

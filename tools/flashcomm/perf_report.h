@@ -60,6 +60,7 @@ struct perf_setting {
     char host[64];
     char processor[96];
     int processors;
+    double load; /* of the last minute; negative where unknown */
 };
 
 /* GB/s, as in nccl-tests. */

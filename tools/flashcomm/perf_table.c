@@ -12,6 +12,9 @@
 
 #define CELL_BYTES 32
 
+/* A processor's load from which on times are worth a warning. */
+#define BUSY_LOAD 0.5
+
 /* A number in a column: as many decimals, two at most, as leave it in its width. */
 static const char *fit(double value, int width, char text[CELL_BYTES])
 {
@@ -58,6 +61,10 @@ void perf_table_header(FILE *out, const struct perf_setting *setting)
                   o->threads ? "threads" : "processes", setting->host, setting->processor,
                   setting->processors,
                   setting->cores->is_bound ? "each bound to a core" : "not bound to cores");
+    if (setting->load > BUSY_LOAD * setting->processors) {
+        (void)fprintf(out, "# load average %.2f: other programs may make times longer\n#\n",
+                      setting->load);
+    }
     (void)fprintf(out, "# %10s  %12s  %8s  %6s  %6s  %*s  %6s  %5s  %30s  %30s\n", "", "", "", "",
                   "", setting->format_width, "", "wire", "wire", "out-of-place         ",
                   "in-place           ");

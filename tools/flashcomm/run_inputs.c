@@ -6,15 +6,16 @@
  */
 #include "run_inputs.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Every rank has a file of its own. */
-static void use_files(struct run_inputs *in)
+/* Every rank has a file of its own; or the root has one, and no other rank. */
+static void use_files(const struct run_options *o, struct run_inputs *in)
 {
     const struct tensor *const first = &in->tensors[0];
     for (size_t i = 0; i < in->tensor_count; i++) {
-        in->data[i] = in->tensors[i].data;
+        in->data[o->collective->has_root ? (size_t)o->root : i] = in->tensors[i].data;
     }
     in->count = first->count;
     in->dims = first->dims;
@@ -75,23 +76,15 @@ static int check_like_first(const struct run_options *o, const struct run_inputs
                        flc_type_name(first->type));
 }
 
-int run_inputs_load(const struct run_options *o, struct run_inputs *in, struct failure *failure)
+/* Whether the number of files is right; sets *sliced where one file serves all ranks. */
+static int check_files(const struct run_options *o, const struct run_inputs *in, bool *sliced,
+                       struct failure *failure)
 {
     const size_t ranks = (size_t)o->ranks;
-    *in = (struct run_inputs){.count = 0};
-    if (o->file_count != 1 && o->file_count != ranks) {
-        return failure_set(failure,
-                           "%zu files for %zu ranks: give one file for each rank, or one file "
-                           "whose first dimension is the ranks",
-                           o->file_count, ranks);
-    }
-    if (load_all(o, in, failure) != 0) {
-        return -1;
-    }
     const struct tensor *const first = &in->tensors[0];
-    const bool sliced = o->file_count == 1 && first->shape[0] == ranks;
     char text[TENSOR_SHAPE_TEXT_BYTES];
-    if (o->file_count != ranks && !sliced) {
+    *sliced = o->file_count == 1 && first->shape[0] == ranks && !o->collective->has_root;
+    if (o->file_count != ranks && !*sliced && !o->collective->has_root) {
         return failure_set(failure,
                            "%s has shape %s: the first dimension of a single file must be the "
                            "ranks, %zu; otherwise give one file for each rank",
@@ -102,16 +95,43 @@ int run_inputs_load(const struct run_options *o, struct run_inputs *in, struct f
             return -1;
         }
     }
+    return 0;
+}
+
+int run_inputs_load(const struct run_options *o, struct run_inputs *in, struct failure *failure)
+{
+    const size_t ranks = (size_t)o->ranks;
+    bool sliced = false;
+    *in = (struct run_inputs){.count = 0};
+    if (o->collective->has_root && o->file_count != 1) {
+        return failure_set(failure, "%zu files: %s takes one, the root's", o->file_count,
+                           o->collective->name);
+    }
+    if (o->file_count != 1 && o->file_count != ranks) {
+        return failure_set(failure,
+                           "%zu files for %zu ranks: give one file for each rank, or one file "
+                           "whose first dimension is the ranks",
+                           o->file_count, ranks);
+    }
+    if (load_all(o, in, failure) != 0 || check_files(o, in, &sliced, failure) != 0) {
+        return -1;
+    }
     for (size_t i = 0; i < in->tensor_count && o->has_type; i++) {
         if (tensor_convert(&in->tensors[i], o->type, failure) != 0) {
             return -1;
         }
     }
-    in->type = first->type;
+    in->type = in->tensors[0].type;
     if (sliced) {
         use_slices(o, in);
     } else {
-        use_files(in);
+        use_files(o, in);
+    }
+    if (o->collective->sends_all && in->count % ranks != 0) {
+        return failure_set(failure,
+                           "%s gives a rank %zu elements: %s cuts them into a chunk for each of "
+                           "%zu ranks, which must be equal",
+                           o->files[0], in->count, o->collective->name, ranks);
     }
     return 0;
 }

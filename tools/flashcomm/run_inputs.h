@@ -14,11 +14,11 @@
 #include "tool_failure.h"
 
 struct run_inputs {
-    size_t count; /* elements a rank */
+    size_t count; /* elements a rank sends */
     flc_type type;
-    int dims; /* shape of one rank's tensor, and of the result */
+    int dims; /* shape of one rank's tensor */
     size_t shape[TENSOR_MAX_DIMS];
-    const void *data[FLC_MAX_RANKS]; /* [ranks] of [count] elements */
+    const void *data[FLC_MAX_RANKS]; /* [ranks] of [count] elements; NULL but for the root */
     struct tensor *tensors;          /* [tensor_count], what `data` points into */
     size_t tensor_count;
 };

@@ -22,6 +22,7 @@ enum {
     OPTION_FORMAT,
     OPTION_DTYPE,
     OPTION_OP,
+    OPTION_ROOT,
     OPTION_ALGORITHM,
     OPTION_INVARIANT,
     OPTION_THREADS,
@@ -38,7 +39,9 @@ static const struct argp_option argp_options[] = {
      "Formats, such as int4, int5:g64 or, for reduce and gather, int4/int8 (default int4)", 0},
     {"dtype", OPTION_DTYPE, "TYPE", 0, "Convert inputs to fp32, fp16 or bf16 first", 0},
     {"op", OPTION_OP, "OP", 0, "sum (default) or avg", 0},
-    {"algorithm", OPTION_ALGORITHM, "NAME", 0, "One that `flashcomm info' lists, or auto", 0},
+    {"root", OPTION_ROOT, "R", 0, "Rank that broadcasts (default 0)", 0},
+    {"algorithm", OPTION_ALGORITHM, "NAME", 0,
+     "One that `flashcomm info' lists for the collective, or auto", 0},
     {"invariant", OPTION_INVARIANT, NULL, 0,
      "Results do not depend on where in the buffer an element lies", 0},
     {"threads", OPTION_THREADS, NULL, 0, "One thread a rank instead of one process", 0},
@@ -62,47 +65,79 @@ static flc_op parse_op(const struct argp_state *state, const char *text)
 }
 
 /* The library would refuse an unknown name too, but once on every rank. */
-static const char *parse_algorithm(const struct argp_state *state, const char *text)
+static void check_algorithm(const struct argp_state *state, const struct run_options *o)
 {
     char known[256] = "auto";
     size_t used = strlen(known);
     flc_item item;
-    if (strcmp(text, "auto") == 0) {
-        return text;
+    if (o->algorithm == NULL || strcmp(o->algorithm, "auto") == 0) {
+        return;
     }
     for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
-        if (strcmp(item.value, "all_reduce") != 0) {
+        if (strcmp(item.value, o->collective->name) != 0) {
             continue;
         }
-        if (strcmp(item.name, text) == 0) {
-            return text;
+        if (strcmp(item.name, o->algorithm) == 0) {
+            return;
         }
         if (used < sizeof known) {
             used += (size_t)snprintf(known + used, sizeof known - used, ", %s", item.name);
         }
     }
-    argp_error(state, "--algorithm %s: allowed are %s", text, known);
-    return NULL;
+    argp_error(state, "--algorithm %s: allowed for %s are %s", o->algorithm, o->collective->name,
+               known);
 }
 
-static void parse_collective(const struct argp_state *state, const char *text,
-                             struct run_options *o)
+/* "all_reduce, reduce_scatter, .." */
+static const char *collective_names(char *text, size_t text_bytes)
 {
-    if (strcmp(text, "all_reduce") != 0) {
-        argp_error(state, "unknown collective '%s': allowed is all_reduce", text);
+    const struct perf_collective *collective;
+    size_t used = 0;
+    for (size_t i = 0; (collective = perf_collective_at(i)) != NULL && used < text_bytes; i++) {
+        used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", i == 0 ? "" : ", ",
+                                 collective->name);
     }
-    o->collective = text;
+    return text;
+}
+
+static const struct perf_collective *parse_collective(const struct argp_state *state,
+                                                      const char *text)
+{
+    const struct perf_collective *const found = perf_collective_find(text);
+    char names[128];
+    if (found == NULL) {
+        argp_error(state, "unknown collective '%s': allowed are %s", text,
+                   collective_names(names, sizeof names));
+    }
+    return found;
+}
+
+static void check_collective(const struct argp_state *state, const struct run_options *o)
+{
+    char names[128];
+    if (o->collective == NULL) {
+        argp_error(state, "a collective is missing: one of %s",
+                   collective_names(names, sizeof names));
+    }
+    if (o->has_op && !o->collective->reduces) {
+        argp_error(state, "--op does not go with %s, which does not reduce", o->collective->name);
+    }
+    if (o->has_root && !o->collective->has_root) {
+        argp_error(state, "--root does not go with %s, which has none", o->collective->name);
+    }
+    check_algorithm(state, o);
 }
 
 /* What can be said only when all options are known. */
 static void check_all(const struct argp_state *state, struct run_options *o)
 {
     struct failure failure;
-    if (o->collective == NULL) {
-        argp_error(state, "a collective is missing: all_reduce");
-    }
+    check_collective(state, o);
     if (o->ranks == 0) {
         argp_error(state, "--ranks is missing");
+    }
+    if (o->root >= o->ranks) {
+        argp_error(state, "--root %d: allowed are 0 to %d", o->root, o->ranks - 1);
     }
     if (o->file_count == 0) {
         argp_error(state, "a file is missing: give one, or one for each rank");
@@ -134,9 +169,14 @@ static error_t parse_value(int key, char *arg, struct argp_state *state, struct 
         return 0;
     case OPTION_OP:
         o->op = parse_op(state, arg);
+        o->has_op = true;
+        return 0;
+    case OPTION_ROOT:
+        o->root = (int)argument_number(state, "--root", arg, 0, FLC_MAX_RANKS - 1);
+        o->has_root = true;
         return 0;
     case OPTION_ALGORITHM:
-        o->algorithm = parse_algorithm(state, arg);
+        o->algorithm = arg;
         return 0;
     case OPTION_TENSOR:
         o->tensor = arg;
@@ -172,7 +212,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (o->collective != NULL) {
             return ARGP_ERR_UNKNOWN; /* a file: ARGP_KEY_ARGS follows */
         }
-        parse_collective(state, arg, o);
+        o->collective = parse_collective(state, arg);
         return 0;
     case ARGP_KEY_ARGS:
         o->files = state->argv + state->next;
@@ -191,11 +231,12 @@ void run_options_parse(int argc, char **argv, struct run_options *options)
     static const struct argp argp = {
         .options = argp_options,
         .parser = parse_option,
-        .args_doc = "all_reduce FILE...",
+        .args_doc = "COLLECTIVE FILE...",
         .doc = "Run a collective on tensors of .npy or .safetensors files, one process a rank, "
                "and print its error and time.\n\n"
+               "COLLECTIVE is all_reduce, reduce_scatter, all_gather, all_to_all or broadcast.\n\n"
                "One FILE whose first dimension equals the ranks gives rank i its slice i; "
-               "otherwise give one FILE for each rank.",
+               "otherwise give one FILE for each rank. broadcast takes one FILE: the root's.",
     };
     *options = (struct run_options){.op = FLC_SUM, .iters = DEFAULT_ITERS};
     if (argp_parse(&argp, argc, argv, 0, NULL, options) != 0) {

@@ -12,13 +12,16 @@
 
 #include "arguments.h"
 #include "flashcomm/flashcomm.h"
+#include "perf_collective.h"
 
 struct run_options {
-    const char *collective; /* "all_reduce" */
+    const struct perf_collective *collective;
     int ranks;
+    int root; /* 0 where the collective has none */
     struct format_list formats;
     bool has_type;
     flc_type type; /* convert inputs to it, where has_type */
+    bool has_op, has_root;
     flc_op op;
     const char *algorithm; /* NULL: the library chooses */
     uint32_t flags;

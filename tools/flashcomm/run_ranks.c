@@ -17,22 +17,23 @@
 
 int rank_area_create(const struct rank_job *job, struct rank_area *area, struct failure *failure)
 {
-    const size_t ranks = (size_t)job->ranks;
+    const size_t ranks = (size_t)job->point.ranks;
+    const size_t elems = job->point.recv_elems;
     const size_t head_bytes = sizeof(struct rank_meeting) + ranks * sizeof(struct rank_report);
     const size_t results_at = (head_bytes + RESULT_ALIGN - 1) / RESULT_ALIGN * RESULT_ALIGN;
     size_t stride = 0;
     size_t bytes = 0;
-    if (__builtin_mul_overflow(job->count, flc_type_bytes(job->type), &stride) ||
+    if (__builtin_mul_overflow(elems, flc_type_bytes(job->point.type), &stride) ||
         __builtin_add_overflow(stride, RESULT_ALIGN - 1, &stride) ||
         __builtin_mul_overflow(stride / RESULT_ALIGN * RESULT_ALIGN, ranks, &bytes) ||
         __builtin_add_overflow(bytes, results_at, &bytes)) {
-        return failure_set(failure, "%d results of %zu elements are larger than memory", job->ranks,
-                           job->count);
+        return failure_set(failure, "%zu results of %zu elements are larger than memory", ranks,
+                           elems);
     }
     char *const memory =
         mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
-        return failure_set(failure, "memory for %d results (%zu bytes): %s", job->ranks, bytes,
+        return failure_set(failure, "memory for %zu results (%zu bytes): %s", ranks, bytes,
                            strerror(errno));
     }
     area->meeting = (struct rank_meeting *)(void *)memory;
@@ -84,10 +85,17 @@ static double median(double *values, int count)
 static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const void *send,
                              void *recv, double *times_us)
 {
+    const struct perf_call call = {.comm = comm,
+                                   .send = send,
+                                   .recv = recv,
+                                   .count = job->point.count,
+                                   .type = job->point.type,
+                                   .op = job->point.op,
+                                   .root = job->point.root,
+                                   .config = &job->config};
     for (int i = -1; i < job->iters; i++) {
         const int64_t start_ns = now_ns();
-        const flc_status status =
-            flc_all_reduce(comm, send, recv, job->count, job->type, job->op, &job->config);
+        const flc_status status = job->point.collective->call(&call);
         if (status != FLC_OK) {
             return status;
         }
@@ -130,7 +138,7 @@ int run_ranks(const struct rank_job *job, struct rank_area *area, bool threads)
 {
     const struct rank_work work = {.job = job, .area = area};
     const struct rank_launch launch = {.command = "flashcomm run",
-                                       .ranks = job->ranks,
+                                       .ranks = job->point.ranks,
                                        .timeout_ms = job->timeout_ms,
                                        .meeting = area->meeting,
                                        .run = run_rank,

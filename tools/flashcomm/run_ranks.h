@@ -13,15 +13,13 @@
 #include <stdint.h>
 
 #include "flashcomm/flashcomm.h"
+#include "perf_collective.h"
 #include "rank_launch.h"
 #include "tool_failure.h"
 
 struct rank_job {
-    int ranks;
-    const void *const *inputs; /* [ranks] of [count] elements */
-    size_t count;
-    flc_type type;
-    flc_op op;
+    struct perf_point point;   /* what is called */
+    const void *const *inputs; /* [ranks] of [send_elems] elements; NULL where a rank sends none */
     flc_coll_config config;
     int64_t timeout_ms;
     int iters;
@@ -47,7 +45,7 @@ struct rank_area {
 int rank_area_create(const struct rank_job *job, struct rank_area *area, struct failure *failure);
 void rank_area_destroy(struct rank_area *area);
 
-/* Rank `rank`'s result: [count] elements. */
+/* Rank `rank`'s result: [recv_elems] elements. */
 void *rank_area_result(const struct rank_area *area, int rank);
 
 /*

@@ -40,19 +40,24 @@ static flc_status send_contributions(struct flci_call *call, size_t elems, size_
     return FLC_OK;
 }
 
-static flc_status run_piece(struct flci_call *call, size_t elems, size_t piece)
+/* Sum one's own piece and send it to all; before the peers need it, nothing else. */
+static flc_status sum_piece(struct flci_call *call, size_t elems, size_t piece)
 {
-    const int me = call->transport->rank;
-    const struct flci_span mine = piece_of(call, me, elems, piece);
+    const struct flci_span mine = piece_of(call, call->transport->rank, elems, piece);
     uint8_t *payload;
-    FLCI_TRY(send_contributions(call, elems, piece));
     FLCI_TRY(flci_message_receive_all(call, FLCI_STAGE_REDUCE, mine.count));
     FLCI_TRY(flci_message_begin(call, FLCI_STAGE_GATHER, FLCI_TO_ALL, &payload));
     FLCI_TRY(flci_call_reduce(call, FLCI_STAGE_REDUCE, mine, mine.begin, payload));
     flci_message_post(call, FLCI_STAGE_GATHER, FLCI_TO_ALL, payload, mine.count);
     flci_message_release_all(call);
-    for (int step = 1; step < call->transport->ranks; step++) {
-        const int owner = (me + step) % call->transport->ranks;
+    return FLC_OK;
+}
+
+static flc_status receive_sums(struct flci_call *call, size_t elems, size_t piece)
+{
+    const int ranks = call->transport->ranks;
+    for (int step = 1; step < ranks; step++) {
+        const int owner = (call->transport->rank + step) % ranks;
         const struct flci_span span = piece_of(call, owner, elems, piece);
         const uint8_t *wire;
         FLCI_TRY(flci_message_receive(call, FLCI_STAGE_GATHER, owner, span.count, &wire));
@@ -68,8 +73,13 @@ static flc_status run(struct flci_call *call)
     const struct flci_span longest = flci_partition_chunk(call->count, call->transport->ranks, 0);
     const size_t pieces = flci_partition_pieces(longest.count, elems);
     call->wires[call->transport->rank] = NULL; /* summed from send */
+    FLCI_TRY(send_contributions(call, elems, 0));
     for (size_t piece = 0; piece < pieces; piece++) {
-        FLCI_TRY(run_piece(call, elems, piece));
+        FLCI_TRY(sum_piece(call, elems, piece));
+        if (piece + 1 < pieces) { /* while the peers sum this piece */
+            FLCI_TRY(send_contributions(call, elems, piece + 1));
+        }
+        FLCI_TRY(receive_sums(call, elems, piece));
     }
     return FLC_OK;
 }
