@@ -16,6 +16,7 @@
 /* Elements of all buffers of a call: mostly, and now and then. */
 #define CALL_ELEMS_MAX       200000
 #define LARGE_CALL_ELEMS_MAX 2000000
+#define HUGE_CALL_BYTES      ((size_t)8 << 20)
 
 static int one_in(uint64_t *state, size_t n)
 {
@@ -190,6 +191,14 @@ static enum test_data draw_data(uint64_t *state)
                             : (enum test_data)test_random_below(state, TEST_DATA_KINDS);
 }
 
+/* Large raw results take a way of their own to memory. */
+static void make_huge(uint64_t *state, struct stress_call *call)
+{
+    call->has_config = 1;
+    call->reduce = call->gather = (flc_format){.bits = 0};
+    call->count = HUGE_CALL_BYTES / flc_type_bytes(call->type) + test_random_below(state, 9000);
+}
+
 static void draw_call(uint64_t *state, const struct stress_case *c, struct stress_call *call)
 {
     call->operation = stress_operation_at(test_random_below(state, count_operations()));
@@ -208,6 +217,9 @@ static void draw_call(uint64_t *state, const struct stress_case *c, struct stres
         call->flags = c->coll.flags;
     }
     call->count = draw_count(state, c, call);
+    if (one_in(state, 300) && c->ranks <= 3) {
+        make_huge(state, call);
+    }
     call->is_in_place = one_in(state, 2);
     if (call->operation->has_own_counts) {
         draw_chunks(state, call);
