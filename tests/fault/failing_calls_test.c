@@ -220,26 +220,29 @@ static void every_call_of_a_local_creation_may_fail(void **state)
     assert_true(nth > 2 * RANKS); /* the calls are wrapped */
 }
 
-static void a_rank_without_memory_is_named(void **state)
+static void a_rank_that_lacks_something_is_named(void **state)
 {
     static const struct {
         const char *name;
+        enum way way;
         int victims; /* ranks 0 to this - 1 */
         flc_status status;
-    } calls[] = {{"calloc", RANKS, FLC_ERR_NO_MEMORY},
-                 {"mmap", RANKS, FLC_ERR_NO_MEMORY},
-                 {"ftruncate", 1, FLC_ERR_SYSTEM}};
+        const char *word;
+    } calls[] = {{"calloc", BY_JOB, RANKS, FLC_ERR_NO_MEMORY, "memory"},
+                 {"mmap", BY_JOB, RANKS, FLC_ERR_NO_MEMORY, "memory"},
+                 {"ftruncate", BY_JOB, 1, FLC_ERR_SYSTEM, "memory"},
+                 {"fopen", BY_ALLGATHER, RANKS, FLC_ERR_SYSTEM, "Too many open files"}};
     static struct attempt a;
     (void)state;
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
         for (int victim = 0; victim < calls[i].victims; victim++) {
             char culprit[32];
-            a = (struct attempt){.way = BY_JOB, .victim = victim, .name = calls[i].name};
+            a = (struct attempt){.way = calls[i].way, .victim = victim, .name = calls[i].name};
             run_attempt(&a);
             assert_string_equal(a.failed, calls[i].name);
             (void)snprintf(culprit, sizeof culprit, "rank %d ", victim);
             for (int rank = 0; rank < RANKS; rank++) {
-                expect_sentence(a.sentence[rank], rank == victim ? "memory" : culprit);
+                expect_sentence(a.sentence[rank], rank == victim ? calls[i].word : culprit);
                 assert_int_not_equal(a.created[rank], FLC_OK);
             }
             assert_int_equal(a.created[victim], calls[i].status);
@@ -251,7 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_call_of_a_local_creation_may_fail),
-        cmocka_unit_test(a_rank_without_memory_is_named),
+        cmocka_unit_test(a_rank_that_lacks_something_is_named),
         cmocka_unit_test(every_call_of_a_host_may_fail),
         cmocka_unit_test(every_call_of_a_guest_may_fail),
     };
