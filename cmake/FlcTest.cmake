@@ -8,7 +8,8 @@
 #
 # A test program sees the library's internal functions, which are hidden: it links the static
 # library and includes from src/ and tests/support/. Exit status 77 is "skipped". SERIAL keeps other
-# tests from running beside one that measures time.
+# tests from running beside one that measures time. Cross-built tests run in the toolchain file's
+# emulator.
 
 if(BUILD_SHARED_LIBS)
     message(FATAL_ERROR "FLC_TESTS=ON with BUILD_SHARED_LIBS=ON: the tests call internal functions, "
@@ -20,6 +21,11 @@ if(PkgConfig_FOUND)
 endif()
 if(CMOCKA_FOUND)
     set(FLC_HAVE_CMOCKA ON)
+elseif(CMAKE_CROSSCOMPILING) # no package has it for another processor
+    set(FLC_HAVE_CMOCKA ON)
+    add_library(flc_cmocka INTERFACE)
+    target_include_directories(flc_cmocka INTERFACE "${PROJECT_SOURCE_DIR}/tests/support/cmocka")
+    add_library(PkgConfig::CMOCKA ALIAS flc_cmocka)
 else()
     set(FLC_HAVE_CMOCKA OFF)
     message(STATUS "cmocka not found: the C tests are skipped (scripts/setup.sh check)")

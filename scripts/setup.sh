@@ -4,8 +4,8 @@
 #
 # Make sure the tools of a make target are there: scripts/setup.sh [demo|check|ci].
 #
-# demo needs a C compiler and the build tools, check adds the test tools, ci adds clang and Open MPI. What is
-# missing is looked for by its use, not by its package, so that tools from elsewhere count. As root
+# demo needs a C compiler and the build tools, check adds the test tools, ci adds clang, Open MPI and the
+# emulators. What is missing is looked for by its use, not by its package, so that tools from elsewhere count. As root
 # the missing Debian or Ubuntu packages are installed; otherwise the line to run is printed and the
 # exit status is 1. Takes a few milliseconds when nothing is missing.
 set -eu
@@ -30,7 +30,15 @@ need() { # need PACKAGE COMMAND...: the package is missing unless the command su
     "$@" >/dev/null 2>&1 || missing="$missing $package"
 }
 
+want() { # want PACKAGE COMMAND...: as need, but the tests that use it are skipped without it
+    package=$1
+    shift
+    "$@" >/dev/null 2>&1 || optional="$optional $package"
+}
+
 has_c_headers() { echo '#include <stdio.h>' | cc -E - >/dev/null 2>&1; }
+
+has_arm_headers() { echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - >/dev/null 2>&1; }
 
 has_fuzzer_library() { # part of the sanitizers' package, which clang only recommends
     find "$(clang -print-resource-dir)/lib" -name 'libclang_rt.fuzzer*' | grep -q .
@@ -49,26 +57,33 @@ list_missing() {
     need g++ have c++
     need libcmocka-dev pkg-config --exists cmocka
     need python3 have python3
-    have clang-format-14 || optional=clang-format-14
+    want clang-format-14 have clang-format-14
     [ "$purpose" = ci ] || return 0
     need gcc have gcc
     need clang have clang
     need libclang-rt-dev has_fuzzer_library
     need libopenmpi-dev have mpicc
     need openmpi-bin have mpirun
+    want gcc-aarch64-linux-gnu have aarch64-linux-gnu-gcc
+    want libc6-dev-arm64-cross has_arm_headers
+    want qemu-user have qemu-aarch64
 }
 
-# clang-format 14 is not in every release; without it the formatting test is skipped.
-in_release() { apt-cache show "$1" 2>/dev/null | grep -q .; }
+# Not every release has what is only wanted: clang-format 14, cross-compilers.
+wanted_in_release() {
+    for package in $optional; do
+        if apt-cache show "$package" 2>/dev/null | grep -q .; then
+            printf ' %s' "$package"
+        fi
+    done
+}
 
 install_as_root() {
     export DEBIAN_FRONTEND=noninteractive
-    echo "setup: missing:$missing $optional"
+    echo "setup: missing:$missing$optional"
     echo "setup: apt-get update"
     apt-get update -q
-    if [ -n "$optional" ] && in_release "$optional"; then
-        missing="$missing $optional"
-    fi
+    missing="$missing$(wanted_in_release)"
     echo "setup: $install$missing"
     # shellcheck disable=SC2086 # lists of words
     $install $missing
@@ -76,9 +91,7 @@ install_as_root() {
 }
 
 print_line_to_run() {
-    if [ -n "$optional" ] && in_release "$optional"; then
-        missing="$missing $optional"
-    fi
+    missing="$missing$(wanted_in_release)"
     echo "setup: missing:$missing; run this line, then make again:" >&2
     echo "    sudo apt-get update && sudo $install$missing" >&2
 }
@@ -87,7 +100,7 @@ install="apt-get install -y --no-install-recommends"
 list_missing
 if have apt-get; then
     if [ "$(id -u)" = 0 ]; then
-        if [ -n "$missing" ] || { [ -n "$optional" ] && in_release "$optional"; }; then
+        if [ -n "$missing$(wanted_in_release)" ]; then
             install_as_root
         fi
     elif [ -n "$missing" ]; then

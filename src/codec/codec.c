@@ -45,7 +45,6 @@ flc_status flc_encode(flc_format format, flc_type type, const void *src, size_t 
     const size_t size = flc_type_bytes(type);
     const struct flci_codec_row *row;
     flc_stats counted = {0};
-    float x[FLC_BLOCK_ELEMS];
     uint8_t *out = wire;
     flci_fpenv saved;
     FLCI_TRY(check_buffers(format, type, "src", src, count, wire, wire_bytes, FLC_ERR_INVALID_ARG));
@@ -60,8 +59,8 @@ flc_status flc_encode(flc_format format, flc_type type, const void *src, size_t 
     for (size_t at = 0; at < count; at += FLC_BLOCK_ELEMS) {
         const size_t left = count - at;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        flci_load_elems(row, type, (const uint8_t *)src + at * size, n, x);
-        flci_encode_block(row, format, type, x, n, out, &counted);
+        flci_encode_block(row, format, type, type, (const uint8_t *)src + at * size, n, out,
+                          &counted);
         out += flci_block_bytes(format, type, n);
     }
     flci_fpenv_leave(saved);
@@ -78,7 +77,6 @@ flc_status flc_decode(flc_format format, flc_type type, const void *wire, size_t
     const size_t size = flc_type_bytes(type);
     const struct flci_codec_row *row;
     const uint8_t *in = wire;
-    float y[FLC_BLOCK_ELEMS];
     flc_status status = FLC_OK;
     flci_fpenv saved;
     FLCI_TRY(check_buffers(format, type, "dst", dst, count, wire, wire_bytes, FLC_ERR_CORRUPT));
@@ -93,10 +91,7 @@ flc_status flc_decode(flc_format format, flc_type type, const void *wire, size_t
     for (size_t at = 0; at < count && status == FLC_OK; at += FLC_BLOCK_ELEMS) {
         const size_t left = count - at;
         const uint32_t n = (uint32_t)(left < FLC_BLOCK_ELEMS ? left : FLC_BLOCK_ELEMS);
-        status = flci_decode_block(row, format, type, in, n, y);
-        if (status == FLC_OK) {
-            flci_store_elems(row, type, y, n, (uint8_t *)dst + at * size);
-        }
+        status = flci_decode_block(row, format, type, in, type, n, (uint8_t *)dst + at * size);
         in += flci_block_bytes(format, type, n);
     }
     flci_fpenv_leave(saved);

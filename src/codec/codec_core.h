@@ -5,7 +5,7 @@
  *
  * Compiled by C and by nvcc alike; every faster variant must give the same bytes. All arithmetic
  * is float32, round to nearest even, subnormals kept, never contracted (-ffp-contract=off,
- * --fmad=false). codec_walk.c walks blocks with these rules; read that file first.
+ * --fmad=false). codec_ref.c walks blocks with these rules; read that file first.
  *
  * Why the results cannot differ between machines: the code is one rounding of an exact number
  * (flci_nearest), and a decoded value, an integer of at most 16 bits times a scale of 8

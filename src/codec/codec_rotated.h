@@ -177,13 +177,8 @@ FLCI_HD int32_t flci_rotated_error(int bits, const float *v, uint32_t group, flo
     return error;
 }
 
-/* flci_rotated_error, or another that gives the same. */
-typedef int32_t (*flci_rotated_error_function)(int bits, const float *v, uint32_t group,
-                                               float inverse);
-
 /* The step with the least error, the first of equals, for a target that is stored as `most`. */
-FLCI_HD int flci_rotated_best_step(flc_format format, const float *v, int most, int base_exponent,
-                                   flci_rotated_error_function error_of)
+FLCI_HD int flci_rotated_best_step(flc_format format, const float *v, int most, int base_exponent)
 {
     /* 2^(-i/4): what a squared error is worth i eighths of an octave below. */
     const float worth[17] = {1.0f,    0x1.ae89fap-1f, 0x1.6a09e6p-1f, 0x1.306fep-1f,
@@ -198,7 +193,7 @@ FLCI_HD int flci_rotated_best_step(flc_format format, const float *v, int most, 
         const float scale =
             flci_from_bf16(flci_scale_from_compact((uint8_t)(most - step), base_exponent));
         const float error =
-            (float)error_of(format.bits, v, format.group, 1.0f / scale) * worth[step];
+            (float)flci_rotated_error(format.bits, v, format.group, 1.0f / scale) * worth[step];
         if (step == 0 || error < least) {
             least = error;
             best = step;
@@ -212,7 +207,7 @@ FLCI_HD int flci_rotated_best_step(flc_format format, const float *v, int most, 
  * block's largest. `base_exponent` is the block's, `largest` the group's largest magnitude.
  */
 FLCI_HD uint8_t flci_rotated_scale(flc_format format, const float *v, float largest,
-                                   int base_exponent, flci_rotated_error_function error_of)
+                                   int base_exponent)
 {
     const int most = flci_scale_to_compact(flci_rotated_target(format.bits, largest),
                                            flci_rotated_largest_exponent(format.group),
@@ -221,7 +216,7 @@ FLCI_HD uint8_t flci_rotated_scale(flc_format format, const float *v, float larg
     if (most == 0) {
         return 0;
     }
-    step = format.search ? flci_rotated_best_step(format, v, most, base_exponent, error_of)
+    step = format.search ? flci_rotated_best_step(format, v, most, base_exponent)
                          : flci_rotated_step(format.bits);
     return (uint8_t)(step < most ? most - step : 1);
 }

@@ -9,11 +9,11 @@
 
 #include "base/error.h"
 #include "base/param.h"
-#include "codec/codec_walk.h"
+#include "codec/codec_wire.h"
 
 static const struct flci_codec_row *const rows[] = {
     &flci_codec_ref,
-#if FLCI_HAS_AVX512
+#if FLCI_HAS_X86
     &flci_codec_avx512,
 #endif
 };
@@ -69,25 +69,53 @@ void flci_store_elems(const struct flci_codec_row *row, flc_type type, const flo
     }
 }
 
+flc_status flci_check_header(flc_format format, const uint8_t *wire, int *base_exponent)
+{
+    static const uint8_t zeros[FLCI_COMPACT_HEADER_BYTES - 2] = {0};
+    if (format.metadata == FLC_WIDE) {
+        return FLC_OK;
+    }
+    *base_exponent = flci_sign_extend16(flci_get16(wire));
+    if (*base_exponent < -126 || *base_exponent > 127 - FLCI_SCALE_OCTAVES ||
+        memcmp(wire + 2, zeros, sizeof zeros) != 0) {
+        return flci_fail(FLC_ERR_CORRUPT, "wire: a block header no encoder writes");
+    }
+    return FLC_OK;
+}
+
+/* Elements of one type to another: one of the two is float32, or they are the same. */
+static void convert(const struct flci_codec_row *row, flc_type src_type, const void *src,
+                    flc_type dst_type, uint32_t n, void *dst)
+{
+    if (src_type == dst_type) {
+        memcpy(dst, src, n * flc_type_bytes(src_type));
+    } else if (src_type == FLC_FLOAT32) {
+        flci_store_elems(row, dst_type, src, n, dst);
+    } else {
+        flci_load_elems(row, src_type, src, n, dst);
+    }
+}
+
 void flci_encode_block(const struct flci_codec_row *row, flc_format format, flc_type type,
-                       const float *x, uint32_t n, uint8_t *wire, flc_stats *stats)
+                       flc_type src_type, const void *src, uint32_t n, uint8_t *wire,
+                       flc_stats *stats)
 {
     if (format.bits == 0) {
-        flci_store_elems(row, type, x, n, wire);
+        convert(row, src_type, src, type, n, wire);
     } else if (format.scheme == FLC_ROTATED) {
-        flci_encode_rotated(row, format, x, n, wire, stats);
+        row->encode_rotated(format, type, src_type, src, n, wire, stats);
     } else {
-        flci_encode_even(row, format, type, x, n, wire, stats);
+        row->encode_even(format, type, src_type, src, n, wire, stats);
     }
 }
 
 flc_status flci_decode_block(const struct flci_codec_row *row, flc_format format, flc_type type,
-                             const uint8_t *wire, uint32_t n, float *y)
+                             const uint8_t *wire, flc_type dst_type, uint32_t n, void *dst)
 {
     if (format.bits == 0) {
-        flci_load_elems(row, type, wire, n, y);
+        convert(row, type, wire, dst_type, n, dst);
         return FLC_OK;
     }
-    return format.scheme == FLC_ROTATED ? flci_decode_rotated(row, format, type, wire, n, y)
-                                        : flci_decode_even(row, format, type, wire, n, y);
+    return format.scheme == FLC_ROTATED ? row->decode_rotated(format, type, wire, dst_type, n, dst)
+                                        : row->decode_even(format, type, wire, dst_type, n, dst);
 }

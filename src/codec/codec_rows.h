@@ -18,9 +18,17 @@ struct flci_codec_row {
     /* flci_load_elems and flci_store_elems for fp16 and bf16. */
     void (*load_halves)(flc_type type, const uint16_t *src, uint32_t n, float *x);
     void (*store_halves)(flc_type type, const float *x, uint32_t n, uint16_t *dst);
-    /* What it does for every element, see codec_walk.h. */
-    const struct flci_even_ops *even;
-    const struct flci_rotated_ops *rotated;
+    /* A block of asymmetric and symmetric formats; `src` has elements of `src_type`: `type`, or
+       FLC_FLOAT32 where they are sums of such. */
+    void (*encode_even)(flc_format format, flc_type type, flc_type src_type, const void *src,
+                        uint32_t n, uint8_t *wire, flc_stats *stats);
+    flc_status (*decode_even)(flc_format format, flc_type type, const uint8_t *wire,
+                              flc_type dst_type, uint32_t n, void *dst);
+    /* The same of rotated formats. */
+    void (*encode_rotated)(flc_format format, flc_type type, flc_type src_type, const void *src,
+                           uint32_t n, uint8_t *wire, flc_stats *stats);
+    flc_status (*decode_rotated)(flc_format format, flc_type type, const uint8_t *wire,
+                                 flc_type dst_type, uint32_t n, void *dst);
 };
 
 /* The rows that this processor runs, from slowest to fastest; NULL behind the last. */
@@ -33,10 +41,10 @@ extern const struct flci_codec_row flci_codec_ref;
 
 /* The folder of a processor's rows may be missing from the tree. */
 #if defined(__x86_64__) && __has_include("codec/x86/codec_avx512.c")
-#    define FLCI_HAS_AVX512 1
+#    define FLCI_HAS_X86 1
 extern const struct flci_codec_row flci_codec_avx512;
 #else
-#    define FLCI_HAS_AVX512 0
+#    define FLCI_HAS_X86 0
 #endif
 
 /* Elements of `type` to float32, exactly, and back: nearest even, any NaN to the canonical one. */
@@ -46,14 +54,20 @@ void flci_store_elems(const struct flci_codec_row *row, flc_type type, const flo
                       void *dst);
 
 /*
- * One block, raw or not, from and to float32: n of 1 to FLC_BLOCK_ELEMS, all flci_block_bytes bytes
- * of `wire`. Decoding reads any bytes safely: CORRUPT for metadata no encoder writes. `type` is
- * that of the elements the wire stands for: it sets the limit and the form of spikes and raw
- * elements. The floating-point environment is the caller's business (base/fpenv.h).
+ * One block, raw or not: n of 1 to FLC_BLOCK_ELEMS elements, all flci_block_bytes bytes of `wire`.
+ *
+ *   type      of the elements the wire stands for: it sets the limit and the form of spikes and raw
+ *             elements
+ *   src_type  of the elements at `src`, dst_type of those at `dst`: `type`, or FLC_FLOAT32 on the
+ *             way to and from a sum
+ *
+ * Decoding reads any bytes safely: CORRUPT for metadata no encoder writes. The floating-point
+ * environment is the caller's business (base/fpenv.h).
  */
 void flci_encode_block(const struct flci_codec_row *row, flc_format format, flc_type type,
-                       const float *x, uint32_t n, uint8_t *wire, flc_stats *stats);
+                       flc_type src_type, const void *src, uint32_t n, uint8_t *wire,
+                       flc_stats *stats);
 flc_status flci_decode_block(const struct flci_codec_row *row, flc_format format, flc_type type,
-                             const uint8_t *wire, uint32_t n, float *y);
+                             const uint8_t *wire, flc_type dst_type, uint32_t n, void *dst);
 
 #endif

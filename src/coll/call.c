@@ -73,8 +73,8 @@ void flci_call_encode(struct flci_call *call, enum flci_stage stage, struct flci
     }
     for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
         const uint32_t n = block_at(span.count, done);
-        flci_load_elems(call->row, call->type, send_at(call, span.begin + done), n, call->part);
-        flci_encode_block(call->row, format, call->type, call->part, n, wire, &call->stats);
+        flci_encode_block(call->row, format, call->type, call->type,
+                          send_at(call, span.begin + done), n, wire, &call->stats);
         wire += flci_block_bytes(format, call->type, n);
     }
 }
@@ -89,10 +89,10 @@ flc_status flci_call_decode(struct flci_call *call, enum flci_stage stage, int f
     }
     for (size_t done = 0; done < span.count; done += FLC_BLOCK_ELEMS) {
         const uint32_t n = block_at(span.count, done);
-        if (flci_decode_block(call->row, format, call->type, wire, n, call->part) != FLC_OK) {
+        if (flci_decode_block(call->row, format, call->type, wire, call->type, n,
+                              recv_at(call, span.begin + done)) != FLC_OK) {
             return flci_message_corrupt(call, stage, from);
         }
-        flci_store_elems(call->row, call->type, call->part, n, recv_at(call, span.begin + done));
         wire += flci_block_bytes(format, call->type, n);
     }
     return FLC_OK;
@@ -104,12 +104,13 @@ flc_status flci_call_decode(struct flci_call *call, enum flci_stage stage, int f
 static flc_status load_own(struct flci_call *call, const void *elems, uint32_t n, float *own)
 {
     uint8_t wire[FLCI_BLOCK_MAX_BYTES];
-    flci_load_elems(call->row, call->type, elems, n, own);
     if ((call->flags & FLC_INVARIANT) == 0) {
+        flci_load_elems(call->row, call->type, elems, n, own);
         return FLC_OK;
     }
-    flci_encode_block(call->row, call->reduce, call->type, own, n, wire, &call->stats);
-    return flci_decode_block(call->row, call->reduce, call->type, wire, n, own);
+    flci_encode_block(call->row, call->reduce, call->type, call->type, elems, n, wire,
+                      &call->stats);
+    return flci_decode_block(call->row, call->reduce, call->type, wire, FLC_FLOAT32, n, own);
 }
 
 /* Sum of a block into call->sum: contributions at `wire_at` of call->wires, or own elements. */
@@ -120,10 +121,10 @@ static flc_status sum_block(struct flci_call *call, enum flci_stage stage, size_
     for (int rank = 0; rank < ranks; rank++) {
         float *into = rank == 0 ? call->sum : call->part; /* starts from rank 0: -0 survives */
         const uint8_t *wire = call->wires[rank];
-        const flc_status status =
-            wire == NULL
-                ? load_own(call, own, n, into)
-                : flci_decode_block(call->row, call->reduce, call->type, wire + wire_at, n, into);
+        const flc_status status = wire == NULL
+                                      ? load_own(call, own, n, into)
+                                      : flci_decode_block(call->row, call->reduce, call->type,
+                                                          wire + wire_at, FLC_FLOAT32, n, into);
         if (status != FLC_OK) {
             return flci_message_corrupt(call, stage, rank);
         }
@@ -195,7 +196,8 @@ flc_status flci_call_reduce(struct flci_call *call, enum flci_stage stage, struc
             flci_store_elems(call->row, call->type, call->sum, n, recv_at(call, at + done));
             continue;
         }
-        flci_encode_block(call->row, call->gather, call->type, call->sum, n, wire, &call->stats);
+        flci_encode_block(call->row, call->gather, call->type, FLC_FLOAT32, call->sum, n, wire,
+                          &call->stats);
         FLCI_TRY(
             flci_call_decode(call, FLCI_STAGE_GATHER, me, (struct flci_span){at + done, n}, wire));
         wire += flci_block_bytes(call->gather, call->type, n);

@@ -26,6 +26,7 @@ struct codec_case {
     size_t count;
     const char *data_name;
     unsigned number;                                     /* varies placements and modes */
+    unsigned sample, checked;                            /* every how many-th; how many */
     uint8_t elems[CASE_MOST_BYTES];                      /* [count] of `type`: the input */
     uint8_t mask[CASE_MOST_BYTES];                       /* see properties_mask_used */
     float x[CASE_MOST_ELEMS], y[CASE_MOST_ELEMS];        /* input and output, widened */
@@ -48,7 +49,19 @@ void codec_case_check(struct codec_case *c);
    block. */
 void codec_case_check_sum(struct codec_case *c);
 
-/* Print GB/s of every format at group 128, and its ratio to memcpy. */
-void codec_bench(const struct flci_codec_row *row);
+/* What --bench times. */
+struct bench_options {
+    flc_type type;
+    size_t bytes;        /* of elements, a multiple of BENCH_STEP_BYTES; 0: the default sizes */
+    const char *formats; /* names with commas between them, NULL: the default list */
+};
+
+#define BENCH_STEP_BYTES ((size_t)16384) /* whole blocks of any type */
+
+/* 0, and a complaint on stderr, for a list with a name that codec_bench would not know. */
+int codec_bench_check_formats(const char *list);
+
+/* Print GB/s of a row, NULL being the one in use, and its ratio to memcpy. 0 if it fails. */
+int codec_bench(const struct flci_codec_row *row, const struct bench_options *options);
 
 #endif

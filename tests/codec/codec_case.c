@@ -246,16 +246,16 @@ void codec_case_check_sum(struct codec_case *c)
     const flci_fpenv saved = flci_fpenv_enter();
     memcpy(x, c->x, n * sizeof *x);
     memset(wire, 0xff, bytes);
-    flci_encode_block(c->row, c->format, c->type, x, n, wire, &stats);
+    flci_encode_block(c->row, c->format, c->type, FLC_FLOAT32, x, n, wire, &stats);
     memcpy(c->wire, wire, bytes);
-    expect(c, flci_decode_block(c->row, c->format, c->type, wire, n, y) == FLC_OK,
+    expect(c, flci_decode_block(c->row, c->format, c->type, wire, FLC_FLOAT32, n, y) == FLC_OK,
            "flci_decode_block failed on what flci_encode_block wrote");
     flci_store_elems(c->row, c->type, y, n, c->out);
     if (c->row != &flci_codec_ref) {
         memcpy(c->y, y, n * sizeof *y);
-        flci_encode_block(&flci_codec_ref, c->format, c->type, x, n, wire, &ref_stats);
+        flci_encode_block(&flci_codec_ref, c->format, c->type, FLC_FLOAT32, x, n, wire, &ref_stats);
         expect(c, memcmp(wire, c->wire, bytes) == 0, "a sum's wire differs from the reference's");
-        (void)flci_decode_block(&flci_codec_ref, c->format, c->type, wire, n, y);
+        (void)flci_decode_block(&flci_codec_ref, c->format, c->type, wire, FLC_FLOAT32, n, y);
         expect(c, memcmp(y, c->y, n * sizeof *y) == 0, "a sum differs from the reference's");
     }
     flci_fpenv_leave(saved);

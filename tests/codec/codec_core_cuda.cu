@@ -44,7 +44,7 @@ static __device__ void turn_and_back(flc_format format, flc_type type, const flo
     const float largest = flci_rotated_largest(v, format.group);
     const float target = flci_rotated_target(format.bits, largest);
     const int base = flci_base_exponent(target < FLCI_SCALE_MIN ? FLCI_SCALE_MIN : target);
-    const uint8_t stored = flci_rotated_scale(format, v, largest, base, flci_rotated_error);
+    const uint8_t stored = flci_rotated_scale(format, v, largest, base);
     const float scale = flci_from_bf16(flci_scale_from_compact(stored, base));
     for (int i = 0; i < format.group; i++) {
         const uint8_t code = flci_rotated_code(format.bits, v[i], 1.0f / scale);

@@ -37,6 +37,46 @@ static inline int hostile_leave(hostile_saved saved, unsigned int mode)
     _mm_setcsr(saved);
     return found == hostile_mode(mode);
 }
+#elif defined(__aarch64__)
+#    include <stdint.h>
+
+#    define HOSTILE_MODES 6
+
+typedef uint64_t hostile_saved;
+
+static inline uint64_t hostile_mode(unsigned int mode)
+{
+    /* FPCR, from bit 22 on: 1 rounds up, 2 down, 3 to zero; 4 flushes subnormals, 8 makes every NaN
+       the default one, 16 reads fp16 without infinities. Traps are not in every processor. */
+    static const uint64_t modes[HOSTILE_MODES] = {4, 2, 1, 3, 4 | 8 | 16 | 2, 16 | 1};
+    return modes[mode] << 22;
+}
+
+static inline uint64_t hostile_read(void)
+{
+    uint64_t found;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(found) : : "memory");
+    return found;
+}
+
+static inline void hostile_write(uint64_t fpcr)
+{
+    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr) : "memory");
+}
+
+static inline hostile_saved hostile_enter(unsigned int mode)
+{
+    const uint64_t saved = hostile_read();
+    hostile_write(hostile_mode(mode));
+    return saved;
+}
+
+static inline int hostile_leave(hostile_saved saved, unsigned int mode)
+{
+    const uint64_t found = hostile_read();
+    hostile_write(saved);
+    return found == hostile_mode(mode);
+}
 #else
 #    include <fenv.h>
 

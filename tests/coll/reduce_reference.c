@@ -87,7 +87,7 @@ static void reduce_block(const struct reduce_call *call, size_t block, uint8_t *
             test_load(call->type, (const uint8_t *)inputs[rank] + at * elem_bytes, n, part);
         } else {
             failed |= flci_decode_block(&flci_codec_ref, call->reduce, call->type,
-                                        wires[rank] + wire_at, n, part) != FLC_OK;
+                                        wires[rank] + wire_at, FLC_FLOAT32, n, part) != FLC_OK;
         }
         for (uint32_t i = 0; i < n; i++) {
             sum[i] = rank == 0 ? part[i] : sum[i] + part[i];
@@ -97,9 +97,10 @@ static void reduce_block(const struct reduce_call *call, size_t block, uint8_t *
         sum[i] /= (float)call->ranks;
     }
     if (!call->is_oneshot && !call->is_scatter) {
-        flci_encode_block(&flci_codec_ref, call->gather, call->type, sum, n, gathered, &stats);
-        failed |= flci_decode_block(&flci_codec_ref, call->gather, call->type, gathered, n, sum) !=
-                  FLC_OK;
+        flci_encode_block(&flci_codec_ref, call->gather, call->type, FLC_FLOAT32, sum, n, gathered,
+                          &stats);
+        failed |= flci_decode_block(&flci_codec_ref, call->gather, call->type, gathered,
+                                    FLC_FLOAT32, n, sum) != FLC_OK;
     }
     if (failed) {
         fprintf(stderr, "the reference could not decode its own wire\n");

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Asymmetric and symmetric formats in vectors, for the row that includes this file.
+ *
+ * A block is walked in passes that each run over all of its elements or all of its groups: ranges,
+ * quantizers (simd_quantizer.h), codes, planes. What lies between the passes, at most a byte an
+ * element and some words a group, stays in the first cache. Elements are padded to whole groups
+ * first, where a block is not a multiple of SIMD_UNIT: no pass has a tail.
+ *
+ * Ranges are found among integers, keys, that are ordered as the elements are: +0 and -0 alike, NaN
+ * and infinities outermost.
+ */
+#ifndef FLCI_CODEC_SIMD_EVEN_H
+#define FLCI_CODEC_SIMD_EVEN_H
+
+#include "codec/simd/simd_elems.h"
+#include "codec/simd/simd_planes.h"
+#include "codec/simd/simd_quantizer.h"
+
+/* ---- Ranges ---- */
+
+INLINE vi keys_of_floats(vf v)
+{
+    const vi bits = (vi)v, sign = bits >> 31;
+    return ((bits & INT32_MAX) ^ sign) - sign;
+}
+
+INLINE vh keys_of_halves(vh bits)
+{
+    const vh sign = bits >> 15;
+    return ((bits & INT16_MAX) ^ sign) - sign;
+}
+
+/* The extremes of a group, spread over lanes. fp16 and bf16 need no conversion: halves are ordered
+   among themselves, with keys of their own. */
+INLINE void extremes_of(flc_type type, const void *src, size_t at, uint32_t group, vi *low,
+                        vi *high)
+{
+    if (type != FLC_FLOAT32 && group >= 2 * LANES) {
+        const uint16_t *halves = (const uint16_t *)src + at;
+        vh least = keys_of_halves(vh_load(halves)), most = least;
+        for (uint32_t i = 2 * LANES; i < group; i += 2 * LANES) {
+            const vh keys = keys_of_halves(vh_load(halves + i));
+            least = vh_min(least, keys);
+            most = vh_max(most, keys);
+        }
+        *low = vi_min((vi)least << 16 >> 16, (vi)least >> 16);
+        *high = vi_max((vi)most << 16 >> 16, (vi)most >> 16);
+        return;
+    }
+    *low = *high = keys_of_floats(load_elems(type, src, at));
+    for (uint32_t i = LANES; i < group; i += LANES) {
+        const vi keys = keys_of_floats(load_elems(type, src, at + i));
+        *low = vi_min(*low, keys);
+        *high = vi_max(*high, keys);
+    }
+}
+
+INLINE void find_ranges_of(flc_type type, const void *src, uint32_t n, uint32_t group,
+                           struct simd_groups *q)
+{
+    const uint32_t groups = n / group;
+    for (uint32_t first = 0; first < groups; first += LANES) {
+        vi low[LANES], high[LANES];
+        for (uint32_t i = 0; i < LANES; i++) {
+            if (first + i < groups) {
+                extremes_of(type, src, (size_t)(first + i) * group, group, &low[i], &high[i]);
+            } else {
+                low[i] = high[i] = vi_set(0);
+            }
+        }
+        JOIN_EACH(low, vi_min)
+        JOIN_EACH(high, vi_max)
+        vi_store(q->low_keys + first, low[0]);
+        vi_store(q->high_keys + first, high[0]);
+    }
+    q->are_halves = type != FLC_FLOAT32 && group >= 2 * LANES;
+}
+
+static void find_ranges(flc_type type, const void *src, uint32_t n, uint32_t group,
+                        struct simd_groups *q){FOR_TYPE(type, find_ranges_of, src, n, group, q)}
+
+/* ---- Spikes ---- */
+
+/* The lowest positions of the extremes of group g, whose keys are those of floats, and the extremes
+   of the other elements before n, spread over lanes; INT32_MAX and INT32_MIN if there are none. */
+INLINE void spikes_of(flc_type type, const void *src, uint32_t n, uint32_t group, uint32_t g,
+                      struct simd_groups *q, vi *low, vi *high)
+{
+    const vi min = vi_set(q->low_keys[g]), max = vi_set(q->high_keys[g]), lane = lane_numbers();
+    const size_t at = (size_t)g * group;
+    uint32_t min_at = group, max_at = group;
+    for (uint32_t i = group; i > 0; i -= LANES) { /* downwards: the lowest stays */
+        const vi keys = keys_of_floats(load_elems(type, src, at + i - LANES));
+        const uint32_t is_min = vi_equal_bits(keys, min), is_max = vi_equal_bits(keys, max);
+        min_at = is_min != 0 ? i - LANES + (uint32_t)__builtin_ctz(is_min) : min_at;
+        max_at = is_max != 0 ? i - LANES + (uint32_t)__builtin_ctz(is_max) : max_at;
+    }
+    q->min_at[g] = (uint8_t)min_at;
+    q->max_at[g] = (uint8_t)max_at;
+    *low = vi_set(INT32_MAX);
+    *high = vi_set(INT32_MIN);
+    for (uint32_t i = 0; i < group; i += LANES) {
+        const vi keys = keys_of_floats(load_elems(type, src, at + i));
+        const vi is_out = (vi)(lane == (int32_t)(min_at - i)) |
+                          (vi)(lane == (int32_t)(max_at - i)) | (vi)(lane >= (int32_t)(n - at - i));
+        *low = vi_min(*low, vi_select(is_out, *low, keys));
+        *high = vi_max(*high, vi_select(is_out, *high, keys));
+    }
+}
+
+INLINE void take_spikes_of(flc_type type, const void *src, uint32_t n, uint32_t group,
+                           struct simd_groups *q)
+{
+    const uint32_t groups = (n + group - 1) / group;
+    for (uint32_t first = 0; first < groups; first += LANES) {
+        vi low[LANES], high[LANES], is_known;
+        for (uint32_t i = 0; i < LANES; i++) {
+            low[i] = high[i] = vi_set(0);
+            if (first + i < groups) {
+                spikes_of(type, src, n, group, first + i, q, &low[i], &high[i]);
+            }
+        }
+        JOIN_EACH(low, vi_min)
+        JOIN_EACH(high, vi_max)
+        is_known = (vi)(low[0] <= high[0]) & vi_load(q->is_finite + first);
+        vi_store(q->low_keys + first, low[0] & is_known);
+        vi_store(q->high_keys + first, high[0] & is_known);
+    }
+}
+
+/* Replace the ranges by those without spikes, as keys of floats. Groups that are not finite must
+   have been noted before. */
+static void take_spikes(flc_type type, const void *src, uint32_t n, uint32_t group,
+                        struct simd_groups *q)
+{
+    FOR_TYPE(type, take_spikes_of, src, n, group, q)
+}
+
+static void put_spikes(flc_format format, flc_type type, flc_type src_type, const void *src,
+                       const struct flci_layout *layout, const struct simd_groups *q,
+                       uint8_t *codes, uint8_t *wire)
+{
+    uint8_t positions[2 * FLCI_MAX_GROUPS + FLCI_CODES_SLACK];
+    for (uint32_t g = 0; g < layout->groups; g++) {
+        const uint32_t first = g * format.group;
+        uint8_t *spike = wire + layout->spikes + 4 * (size_t)g;
+        uint32_t min_at = 0, max_at = 0;
+        if (q->is_finite[g] != 0) {
+            min_at = q->min_at[g];
+            max_at = q->max_at[g];
+            flci_put16(spike, flci_spike_of(type, elem_at(src_type, src, first + min_at)));
+            flci_put16(spike + 2, flci_spike_of(type, elem_at(src_type, src, first + max_at)));
+        }
+        positions[2 * g] = (uint8_t)min_at;
+        positions[2 * g + 1] = (uint8_t)max_at;
+        codes[first + min_at] = 0;
+        codes[first + max_at] = 0;
+    }
+    memset(positions + (size_t)2 * layout->groups, 0, FLCI_CODES_SLACK);
+    pack(positions, 2 * layout->groups,
+         format.metadata == FLC_COMPACT ? flci_position_bits(format.group) : 8,
+         wire + layout->positions);
+}
+
+/* ---- Codes ---- */
+
+enum clamping { NOT_CLAMPED, CLAMPED, ONE_BIT };
+
+INLINE void quantize_as(flc_type type, enum clamping clamping, const void *src, uint32_t n,
+                        uint32_t shift, const struct simd_groups *q, uint8_t *codes)
+{
+    for (uint32_t i = 0; i < n; i += 4 * LANES) {
+        vi code[4];
+        for (uint32_t k = 0; k < 4; k++) {
+            const uint32_t at = i + k * LANES, g = at >> shift;
+            const vf v = load_elems(type, src, at);
+            if (clamping == ONE_BIT) {
+                code[k] = (vi)(v > vf_set(q->threshold[g])) & 1;
+            } else {
+                vf sum = vf_fma(v, vf_set(q->inverse[g]), vf_set(q->offset[g]));
+                if (clamping == CLAMPED) {
+                    sum = vf_min(vf_max(sum, vf_set(q->least[g])), vf_set(q->most[g]));
+                }
+                code[k] = (vi)sum & 0xff; /* the lowest byte is the code */
+            }
+        }
+        vb_store(codes + i, vb_narrow(code[0], code[1], code[2], code[3]));
+    }
+}
+
+INLINE void quantize_elems(flc_type type, flc_format format, const void *src, uint32_t n,
+                           const struct simd_groups *q, uint8_t *codes)
+{
+    const uint32_t shift = flci_position_bits(format.group);
+    if (format.bits == 1) {
+        quantize_as(type, ONE_BIT, src, n, shift, q, codes);
+    } else if (q->are_clamped) {
+        quantize_as(type, CLAMPED, src, n, shift, q, codes);
+    } else {
+        quantize_as(type, NOT_CLAMPED, src, n, shift, q, codes);
+    }
+}
+
+static void quantize(flc_type type, flc_format format, const void *src, uint32_t n,
+                     const struct simd_groups *q, uint8_t *codes)
+{
+    FOR_TYPE(type, quantize_elems, format, src, n, q, codes)
+}
+
+static void encode_even(flc_format format, flc_type type, flc_type src_type, const void *src,
+                        uint32_t n, uint8_t *wire, flc_stats *stats)
+{
+    const struct flci_layout layout = flci_layout_of(format, n);
+    const uint32_t whole = whole_units(n);
+    struct simd_groups q;
+    struct padded padded;
+    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    src = pad(src_type, src, n, &padded, REPEAT_LAST);
+    memset(wire, 0, layout.planes);
+    find_ranges(src_type, src, whole, format.group, &q);
+    note_finite(src_type, whole / format.group, &q);
+    if (format.spikes) {
+        if (q.are_halves) { /* positions are looked for among floats */
+            turn_into_float_keys(src_type, whole / format.group, &q);
+        }
+        take_spikes(src_type, src, n, format.group, &q);
+    }
+    find_quantizers(format, type, src_type, &layout, whole / format.group, &q, wire);
+    quantize(src_type, format, src, whole, &q, codes);
+    if (format.spikes) {
+        put_spikes(format, type, src_type, src, &layout, &q, codes, wire);
+    }
+    for (uint32_t g = 0; q.has_nonfinite && g < layout.groups; g++) {
+        if (q.is_finite[g] == 0) {
+            memset(codes + (size_t)g * format.group, 0, format.group);
+            stats->nonfinite_groups++;
+        }
+    }
+    stats->groups += layout.groups;
+    memset(codes + n, 0, FLCI_CODES_SLACK);
+    pack(codes, n, format.bits, wire + layout.planes);
+}
+
+/* ---- Decode ---- */
+
+INLINE void dequantize_elems(flc_type type, uint32_t bits, const uint8_t *codes, uint32_t n,
+                             uint32_t shift, const struct simd_scales *s, void *dst)
+{
+    for (uint32_t at = 0; at < n; at += LANES) {
+        const uint32_t g = at >> shift;
+        const vi code = vi_load_bytes(codes + at);
+        const vf level = vf_of_ints(bits == 1 ? code + code : code) + vf_set(s->zero[g]);
+        store_elems(type, level * vf_set(s->scale[g]), dst, at);
+    }
+}
+
+static void put_back_spikes(flc_format format, flc_type type, flc_type dst_type,
+                            const struct flci_layout *layout, const uint8_t *positions,
+                            const struct simd_scales *s, const uint8_t *wire, void *dst)
+{
+    for (uint32_t g = 0; g < layout->groups; g++) {
+        const uint8_t *spike = wire + layout->spikes + 4 * (size_t)g;
+        for (uint32_t i = 0; i < 2 && !s->is_nan[g]; i++) { /* the maximum last: it wins */
+            put_elem(dst_type, flci_from_float16(type, flci_get16(spike + 2 * (size_t)i)), dst,
+                     g * format.group + positions[2 * g + i]);
+        }
+    }
+}
+
+static flc_status check_positions(flc_format format, const struct flci_layout *layout,
+                                  const uint8_t *positions)
+{
+    for (uint32_t g = 0; g < layout->groups; g++) {
+        const uint32_t left = layout->elems - g * format.group;
+        const uint32_t elems = left < format.group ? left : format.group;
+        if (positions[2 * g] >= elems || positions[2 * g + 1] >= elems) {
+            return flci_fail(FLC_ERR_CORRUPT, "wire: group %u has a spike outside itself", g);
+        }
+    }
+    return FLC_OK;
+}
+
+static flc_status decode_even(flc_format format, flc_type type, const uint8_t *wire,
+                              flc_type dst_type, uint32_t n, void *dst)
+{
+    const struct flci_layout layout = flci_layout_of(format, n);
+    const uint32_t shift = flci_position_bits(format.group), whole = whole_units(n);
+    struct simd_scales s;
+    struct padded padded;
+    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    uint8_t positions[2 * FLCI_MAX_GROUPS + FLCI_CODES_SLACK];
+    void *out = whole == n ? dst : padded.elems;
+    FLCI_TRY(read_scales(format, &layout, wire, &s));
+    if (format.spikes) {
+        unpack(wire + layout.positions, 2 * layout.groups,
+               format.metadata == FLC_COMPACT ? flci_position_bits(format.group) : 8, positions);
+        FLCI_TRY(check_positions(format, &layout, positions));
+    }
+    unpack(wire + layout.planes, n, format.bits, codes);
+    if (format.bits == 1) {
+        FOR_TYPE(dst_type, dequantize_elems, 1, codes, whole, shift, &s, out)
+    } else {
+        FOR_TYPE(dst_type, dequantize_elems, 2, codes, whole, shift, &s, out)
+    }
+    if (format.spikes) {
+        put_back_spikes(format, type, dst_type, &layout, positions, &s, wire, out);
+    }
+    if (out != dst) {
+        memcpy(dst, out, n * flc_type_bytes(dst_type));
+    }
+    return FLC_OK;
+}
+
+#endif
