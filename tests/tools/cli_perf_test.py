@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
-"""`flashcomm perf` from outside: lines, JSON, sizes, options, baselines, exit statuses.
+"""`flashcomm perf` from outside: lines, JSON, sizes, options, exit statuses. The
+baseline mpi has a test of its own.
 
 Usage: cli_perf_test.py PROGRAM
 """
@@ -186,6 +187,10 @@ class Perf(Case):
         result = self.perf("all_reduce", *SMALL, status=EXIT_FAILED, FLC_ALGO="ring")
         self.assertIn("flashcomm perf: rank 0: FLC_ALGO is 'ring'", result.stderr)
         self.assertNotIn("Avg bus bandwidth", result.stdout)
+        result = self.perf("all_reduce", *SMALL, "--json", status=EXIT_FAILED, FLC_ALGO="ring")
+        report = json.loads(result.stdout)
+        self.assertEqual(list(report), REPORT_KEYS)
+        self.assertEqual((report["results"], report["ended_early"]), ([], True))
 
     def start(self, ranks):
         """A run that takes minutes, and its ranks."""
@@ -194,6 +199,8 @@ class Perf(Case):
              "1K", "-e", "1K", "-n", "1000000", "-m", "100"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
         self.assertTrue(wait_until(lambda: len(children_of(process.pid)) == ranks, 20))
         time.sleep(0.3)  # by then they have met, and call
         return process, children_of(process.pid)
@@ -240,7 +247,7 @@ class Perf(Case):
                 ("--ranks 3 does not go with -t and -g", ["all_reduce", "--ranks", "3", "-t", "2"]),
                 ("-t and -g make 66 ranks", ["all_reduce", "-t", "33", "-g", "2"]),
                 ("--baseline nccl: allowed are raw, mpi", ["all_reduce", "--baseline", "nccl"]),
-                ("--algorithm ring: for all_reduce", ["all_reduce", "--algorithm", "ring"]),
+                ("--algorithm ring: allowed for all_reduce are auto, ", ["all_reduce", "--algorithm", "ring"]),
                 ("int9", ["all_reduce", "--format", "int9"]),
                 ("-N 0 never ends", ["all_reduce", "-N", "0", "--json"])):
             with self.subTest(part):
@@ -250,84 +257,6 @@ class Perf(Case):
         for letter in "pyGCRxDVMIK":
             self.assert_usage(f"-{letter} of nccl-tests does not apply: ", "perf", "all_reduce",
                               f"-{letter}", "1")
-
-
-class Mpi(Case):
-    """The baseline mpi; with a mpirun of our own where its failures are played."""
-
-    def setUp(self):
-        super().setUp()
-        self.worker = os.path.join(os.path.dirname(self.program), "flashcomm-mpi")
-        if not os.access(self.worker, os.X_OK) or shutil.which("mpirun") is None:
-            self.skipTest("flashcomm-mpi was not built, or there is no mpirun")
-
-    def perf(self, *arguments, status=0, **environment):
-        return self.call("perf", *arguments, "--baseline", "mpi", "--format", "raw",
-                         status=status, **environment)
-
-    def played(self, script, *arguments, status=EXIT_FAILED):
-        path = self.write("mpirun", f"#!/bin/sh\n{script}\n".encode())
-        os.chmod(path, 0o755)
-        return self.perf("all_reduce", *SMALL, *arguments, status=status,
-                         PATH=self.folder + ":" + os.environ["PATH"])
-
-    def test_every_collective(self):
-        for name in COLLECTIVES:
-            for ranks in ("1", "3"):
-                with self.subTest(collective=name, ranks=ranks):
-                    text = self.perf(name, "--ranks", ranks, "-b", "40000", "-e", "40000",
-                                     *QUICK).stdout
-                    mpi, raw = rows(text)
-                    self.assertEqual(mpi[5:8], ["mpi", "-", "-"])
-                    self.assertEqual((mpi[11], mpi[15], mpi[-2]), ("0", "0", "1.00x"))
-                    self.assertRegex(raw[-2], r"^[0-9.e+]+x$")
-
-    def test_types_operations_averages(self):
-        text = self.perf("all_reduce", "-d", "all", "-o", "all", "-a", "1", "-m", "2", "-u", "1",
-                         *SMALL).stdout
-        for row in rows(text):
-            if row[5] == "mpi":
-                self.assertEqual(row[8] == "n/a", row[2] != "float", row)
-        for row in rows(self.perf("all_to_all", "-d", "all", "-a", "0", *SMALL).stdout):
-            self.assertNotIn("n/a", row)
-
-    def test_wrong_results_of_mpi_are_a_failure(self):
-        result = self.played("echo flashcomm-mpi 1 2.5 3 2.5 0")
-        self.assertEqual(rows(result.stdout)[0][8:16],
-                         ["2.50", "0.41", "0.41", "3", "2.50", "0.41", "0.41", "0"])
-        self.assertRegex(result.stdout, r"(?m)^# Out of bounds values : 3 FAILED$")
-        self.assertIn("3 elements are outside the documented error bound", result.stderr)
-
-    def test_failures_of_mpirun(self):
-        self.assertIn("exit status 3: no slots", self.played("echo no slots >&2; exit 3").stderr)
-        self.assertIn("printed no result: hello", self.played("echo hello").stderr)
-        self.assertIn("signal 9", self.played("kill -9 $$").stderr)
-        result = self.played("exec sleep 60", "-T", "1")
-        self.assertIn("did not end within 1000 ms", result.stderr)
-        empty = self.path("empty")
-        os.mkdir(empty)
-        result = self.perf("all_reduce", *SMALL, status=EXIT_FAILED, PATH=empty)
-        self.assertIn("there is no mpirun in PATH", result.stderr)
-        self.assertEqual(result.stdout, "")
-
-    def test_json(self):
-        result = self.perf("all_reduce", "--json", "-d", "all", *SMALL)
-        report = json.loads(result.stdout)
-        for row in report["results"]:
-            self.assertEqual(list(row), ROW_KEYS)
-            if row["format"] == "mpi" and row["type"] != "float":
-                self.assertEqual((row["out_of_place"], row["in_place"]), (None, None))
-                self.assertIn("16-bit", row["not_available"])
-            elif row["type"] == "float":
-                self.assertGreater(row["out_of_place"]["speed_up"]["mpi"], 0)
-            else:
-                self.assertIsNone(row["out_of_place"]["speed_up"]["mpi"])
-
-    def test_worker_by_hand(self):
-        result = subprocess.run([self.worker, "all_reduce"], capture_output=True, text=True,
-                                check=False, timeout=100)
-        self.assertEqual(result.returncode, EXIT_USAGE)
-        self.assertIn("not by hand", result.stderr)
 
 
 class NoMpi(Case):

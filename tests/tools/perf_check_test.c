@@ -24,7 +24,7 @@
 
 struct results {
     struct perf_data data;
-    struct perf_point point;
+    struct collective_point point;
     flc_coll_config config;
     float *elems[RANKS]; /* [recv_elems] */
 };
@@ -70,11 +70,11 @@ static float expected(const struct results *r, int rank, size_t index)
 
 static void make(struct results *r, const char *name, int root)
 {
-    const struct perf_collective *const collective = perf_collective_find(name);
+    const struct collective *const collective = collective_find(name);
     assert_non_null(collective);
     r->config = (flc_coll_config)FLC_COLL_CONFIG_INIT;
     perf_data_init(&r->data, FLC_FLOAT32);
-    perf_point_set(&r->point, collective, RANKS, SIZE_BYTES, FLC_FLOAT32);
+    collective_point_set(&r->point, collective, RANKS, SIZE_BYTES, FLC_FLOAT32);
     r->point.root = root;
     for (int rank = 0; rank < RANKS; rank++) {
         r->elems[rank] = malloc(r->point.recv_elems * sizeof(float));
@@ -110,7 +110,7 @@ static struct flc_reduce_check checked(const struct results *r)
 }
 
 /* Elements that are checked: of results that must be equal, one stands for all. */
-static size_t elements(const struct perf_point *point)
+static size_t elements(const struct collective_point *point)
 {
     switch (point->collective->equality) {
     case EQUAL_ALL_RANKS:
@@ -125,8 +125,8 @@ static size_t elements(const struct perf_point *point)
 static void right_results_pass(void **state)
 {
     (void)state;
-    const struct perf_collective *collective;
-    for (size_t i = 0; (collective = perf_collective_at(i)) != NULL; i++) {
+    const struct collective *collective;
+    for (size_t i = 0; (collective = collective_at(i)) != NULL; i++) {
         for (int root = 0; root < (collective->has_root ? RANKS : 1); root++) {
             struct results r;
             make(&r, collective->name, root);
@@ -143,8 +143,8 @@ static void right_results_pass(void **state)
 static void wrong_elements_are_counted(void **state)
 {
     (void)state;
-    const struct perf_collective *collective;
-    for (size_t i = 0; (collective = perf_collective_at(i)) != NULL; i++) {
+    const struct collective *collective;
+    for (size_t i = 0; (collective = collective_at(i)) != NULL; i++) {
         struct results r;
         make(&r, collective->name, 0);
         float *const elems = r.elems[0];
@@ -231,8 +231,8 @@ static void own_parts_must_be_exact(void **state)
 
 static void assert_point(const char *name, flc_type type, size_t count, size_t send, size_t recv)
 {
-    struct perf_point point;
-    perf_point_set(&point, perf_collective_find(name), RANKS, 1000, type);
+    struct collective_point point;
+    collective_point_set(&point, collective_find(name), RANKS, 1000, type);
     assert_int_equal(point.count, count);
     assert_int_equal(point.send_elems, send);
     assert_int_equal(point.recv_elems, recv);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,50 @@ int64_t argument_number(const struct argp_state *state, const char *option, cons
                    text, min, max);
     }
     return number;
+}
+
+void argument_collective_names(char *text, size_t text_bytes)
+{
+    const struct collective *collective;
+    size_t used = 0;
+    for (size_t i = 0; (collective = collective_at(i)) != NULL && used < text_bytes; i++) {
+        used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", i == 0 ? "" : ", ",
+                                 collective->name);
+    }
+}
+
+const struct collective *argument_collective(const struct argp_state *state, const char *text)
+{
+    const struct collective *const found = collective_find(text);
+    if (found == NULL) {
+        char names[128];
+        argument_collective_names(names, sizeof names);
+        argp_error(state, "unknown collective '%s': allowed are %s", text, names);
+    }
+    return found;
+}
+
+void argument_algorithm(const struct argp_state *state, const char *text,
+                        const struct collective *collective)
+{
+    char known[256] = "auto";
+    size_t used = strlen(known);
+    flc_item item;
+    if (strcmp(text, "auto") == 0) {
+        return;
+    }
+    for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
+        if (strcmp(item.value, collective->name) != 0) {
+            continue;
+        }
+        if (strcmp(item.name, text) == 0) {
+            return;
+        }
+        if (used < sizeof known) {
+            used += (size_t)snprintf(known + used, sizeof known - used, ", %s", item.name);
+        }
+    }
+    argp_error(state, "--algorithm %s: allowed for %s are %s", text, collective->name, known);
 }
 
 flc_type argument_type(const struct argp_state *state, const char *text)

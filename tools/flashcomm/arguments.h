@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Option values that subcommands share: numbers, element types, lists of formats.
+ * Option values that subcommands share: numbers, collectives, algorithms, element types, lists of
+ * formats.
  *
  * The argument_* functions call argp_error on a bad value, which names the option, the value and
  * what is allowed, and ends the program.
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collective.h"
 #include "flashcomm/codec.h"
 #include "tool_failure.h"
 
@@ -41,6 +43,16 @@ int format_list_width(const struct format_list *list);
 
 int64_t argument_number(const struct argp_state *state, const char *option, const char *text,
                         int64_t min, int64_t max);
+const struct collective *argument_collective(const struct argp_state *state, const char *text);
+
+/* "all_reduce, reduce_scatter, .." */
+void argument_collective_names(char *text, size_t text_bytes);
+
+/* A name that the library has for the collective, or auto; checked here, since the library would
+   refuse another once on every rank. */
+void argument_algorithm(const struct argp_state *state, const char *text,
+                        const struct collective *collective);
+
 flc_type argument_type(const struct argp_state *state, const char *text);
 
 /* Replaces what the list held. */

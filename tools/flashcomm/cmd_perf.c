@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collective_check.h"
 #include "command.h"
-#include "perf_check.h"
 #include "perf_mpi.h"
 #include "perf_report.h"
 
@@ -110,7 +110,7 @@ static void print_row(struct perf_run *run, const struct perf_row *row)
     }
 }
 
-static struct perf_row new_row(const struct perf_run *run, const struct perf_point *point,
+static struct perf_row new_row(const struct perf_run *run, const struct collective_point *point,
                                const char *format)
 {
     struct perf_row row = {.point = point,
@@ -139,7 +139,7 @@ static void set_format_row(const struct perf_run *run, size_t index, struct perf
     row->transport = measures[OUT_OF_PLACE].transport;
     row->algorithm = measures[OUT_OF_PLACE].algorithm;
     row->sent_bytes = measures[OUT_OF_PLACE].sent_bytes;
-    row->wire_bits = perf_wire_bits(row->point, &config, row->algorithm);
+    row->wire_bits = collective_wire_bits(row->point, &config, row->algorithm);
     row->has_equality = row->point->collective->equality != EQUAL_NO_RANKS;
     row->ranks_equal = true;
     for (int place = 0; place < PLACES; place++) {
@@ -155,7 +155,7 @@ static void set_format_row(const struct perf_run *run, size_t index, struct perf
 }
 
 /* Open MPI's line, which the others are compared with. */
-static int run_mpi(struct perf_run *run, const struct perf_point *point, struct perf_row *row)
+static int run_mpi(struct perf_run *run, const struct collective_point *point, struct perf_row *row)
 {
     struct perf_mpi_result result;
     struct failure failure;
@@ -189,7 +189,7 @@ static void clear_progress(const struct perf_run *run)
 }
 
 /* All lines of one size. */
-static int run_point(struct perf_run *run, const struct perf_point *point)
+static int run_point(struct perf_run *run, const struct collective_point *point)
 {
     const struct perf_job job = {.options = &run->options,
                                  .point = point,
@@ -230,8 +230,8 @@ static int run_sizes(struct perf_run *run, flc_type type, flc_op op, int root)
 {
     const struct perf_options *const o = &run->options;
     for (size_t bytes = o->min_bytes; bytes != 0; bytes = perf_next_size(o, bytes)) {
-        struct perf_point point;
-        perf_point_set(&point, o->collective, o->ranks, bytes, type);
+        struct collective_point point;
+        collective_point_set(&point, o->collective, o->ranks, bytes, type);
         point.op = op;
         point.root = root;
         if (run_point(run, &point) != 0) {

@@ -24,19 +24,19 @@ static bool passed(const struct run_result *result)
 
 /* Elements of the call, and of its buffers, from those of an input: run_inputs.c has seen to it
    that they divide. */
-static struct perf_point point_of(const struct run_options *o, const struct run_inputs *in)
+static struct collective_point point_of(const struct run_options *o, const struct run_inputs *in)
 {
-    const struct perf_collective *const c = o->collective;
+    const struct collective *const c = o->collective;
     const size_t ranks = (size_t)o->ranks;
     const size_t count = c->sends_all ? in->count / ranks : in->count;
-    return (struct perf_point){.collective = c,
-                               .ranks = o->ranks,
-                               .type = in->type,
-                               .op = o->op,
-                               .root = o->root,
-                               .count = count,
-                               .send_elems = in->count,
-                               .recv_elems = c->receives_all ? count * ranks : count};
+    return (struct collective_point){.collective = c,
+                                     .ranks = o->ranks,
+                                     .type = in->type,
+                                     .op = o->op,
+                                     .root = o->root,
+                                     .count = count,
+                                     .send_elems = in->count,
+                                     .recv_elems = c->receives_all ? count * ranks : count};
 }
 
 /* Run one format. -1 when the collective failed, whose ranks' sentences are printed then. */

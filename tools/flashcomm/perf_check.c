@@ -6,48 +6,39 @@
  */
 #include "perf_check.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "collective_check.h"
 
 /* Whole blocks, so that groups are not cut. */
 #define PIECE_ELEMS ((size_t)4 * FLC_BLOCK_ELEMS)
 
 /* Elements `at` to at + count - 1 of a segment; `inputs` has room for a piece of each rank. */
-static int check_piece(const struct perf_check *c, const struct perf_segment *segment, size_t at,
-                       size_t count, char *inputs, struct flc_reduce_check *part)
+static int check_piece(const struct perf_check *c, const struct collective_segment *segment,
+                       size_t at, size_t count, char *inputs, struct flc_reduce_check *part)
 {
-    const struct perf_point *const point = c->point;
+    const struct collective_point *const point = c->point;
     const size_t elem_bytes = flc_type_bytes(point->type);
     const char *const result =
         (const char *)c->results[segment->rank] + (segment->result_at + at) * elem_bytes;
-    const size_t first = segment->source_at + at;
-    if (segment->source >= 0) {
-        const flc_format format = segment->exact ? (flc_format){0} : c->config->gather;
-        perf_data_fill(c->data, segment->source, c->round, first, count, inputs);
-        return flc_copy_check(inputs, count, point->type, format, result, part);
-    }
     const void *sources[FLC_MAX_RANKS];
-    flc_coll_config config = *c->config;
     for (int r = 0; r < point->ranks; r++) {
         char *const input = inputs + (size_t)r * PIECE_ELEMS * elem_bytes;
-        perf_data_fill(c->data, r, c->round, first, count, input);
+        if (segment->source < 0 || segment->source == r) {
+            perf_data_fill(c->data, r, c->round, segment->source_at + at, count, input);
+        }
         sources[r] = input;
     }
-    if (point->collective->formats == REDUCE_ONLY) { /* nobody gathers the sums */
-        config.gather = (flc_format){0};
-    }
-    return flc_reduce_check(sources, point->ranks, count, point->type, point->op, &config,
-                            c->algorithm, result, part);
+    return collective_check(point, segment, sources, count, c->config, c->algorithm, result, part);
 }
 
 int perf_check_share(const struct perf_check *c, int share, int shares,
                      struct flc_reduce_check *sums)
 {
-    const struct perf_point *const point = c->point;
+    const struct collective_point *const point = c->point;
     const size_t piece_bytes = PIECE_ELEMS * flc_type_bytes(point->type);
     char *const inputs = malloc((size_t)point->ranks * piece_bytes);
-    struct perf_segment segment;
+    struct collective_segment segment;
     int turn = 0;
     int result = inputs == NULL ? -1 : 0;
     for (int i = 0; point->collective->segment(point, i, &segment); i++) {
@@ -66,34 +57,4 @@ int perf_check_share(const struct perf_check *c, int share, int shares,
     }
     free(inputs);
     return result;
-}
-
-int perf_equal_rank(const struct perf_point *point, int rank)
-{
-    const int first_but_root = point->root == 0 ? 1 : 0;
-    switch (point->collective->equality) {
-    case EQUAL_ALL_RANKS:
-        return 0;
-    case EQUAL_BUT_ROOT:
-        return rank == point->root ? rank : first_but_root;
-    default:
-        return rank;
-    }
-}
-
-double perf_wire_bits(const struct perf_point *point, const flc_coll_config *config,
-                      const char *algorithm)
-{
-    const enum perf_formats formats = point->collective->formats;
-    const bool is_reduce = formats == REDUCE_ONLY || strcmp(algorithm, "oneshot") == 0;
-    const flc_format first = formats == GATHER_ONLY ? config->gather : config->reduce;
-    const flc_format second = is_reduce ? config->reduce : config->gather;
-    size_t first_bytes = 0;
-    size_t second_bytes = 0;
-    if (point->count == 0 ||
-        flc_format_wire_bytes(first, point->type, point->count, &first_bytes) != FLC_OK ||
-        flc_format_wire_bytes(second, point->type, point->count, &second_bytes) != FLC_OK) {
-        return (double)NAN;
-    }
-    return 4.0 * ((double)first_bytes + (double)second_bytes) / (double)point->count;
 }

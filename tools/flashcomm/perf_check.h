@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Checks the results of one call of a collective: each element against what its sources sent and
- * the documented bound of the formats, and ranks that must hold the same bits against each other.
+ * Checks the results of one call in `flashcomm perf`, in shares, so that each rank can do one.
  */
 #ifndef PERF_CHECK_H
 #define PERF_CHECK_H
 
 #include <stdbool.h>
 
-#include "perf_collective.h"
+#include "collective.h"
 #include "perf_data.h"
 #include "reduce_check.h"
 
 struct perf_check {
-    const struct perf_point *point;
+    const struct collective_point *point;
     const struct perf_data *data;
     int round;                     /* of the data that was sent */
     const flc_coll_config *config; /* of the call */
@@ -28,12 +27,5 @@ struct perf_check {
  */
 int perf_check_share(const struct perf_check *check, int share, int shares,
                      struct flc_reduce_check *sums);
-
-/* The rank that `rank`'s result must be equal to, itself where there is no other. */
-int perf_equal_rank(const struct perf_point *point, int rank);
-
-/* Bits an encoded element takes: of two formats the mean; NaN without elements. */
-double perf_wire_bits(const struct perf_point *point, const flc_coll_config *config,
-                      const char *algorithm);
 
 #endif

@@ -126,7 +126,7 @@ static void put_place(struct json_writer *json, const struct perf_options *o,
 void perf_json_row(struct json_writer *json, const struct perf_setting *setting,
                    const struct perf_row *row)
 {
-    const struct perf_point *const point = row->point;
+    const struct collective_point *const point = row->point;
     json_begin_object(json, NULL);
     json_unsigned(json, "size", point->bytes);
     json_unsigned(json, "count", point->count);

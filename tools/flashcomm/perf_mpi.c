@@ -62,17 +62,17 @@ int perf_mpi_find(struct perf_mpi *mpi, struct failure *failure)
                        path == NULL ? "which is not set" : path);
 }
 
-const char *perf_mpi_lacks(const struct perf_point *point)
+const char *perf_mpi_lacks(const struct collective_point *point)
 {
     if (point->collective->reduces && point->type != FLC_FLOAT32) {
         return "MPI has no sums of 16-bit floats";
     }
-    return perf_point_buffer_elems(point) > INT_MAX ? "MPI counts elements in an int" : NULL;
+    return collective_point_buffer_elems(point) > INT_MAX ? "MPI counts elements in an int" : NULL;
 }
 
 /* In the child: become mpirun. */
 static void start_program(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
-                          const struct perf_point *point)
+                          const struct collective_point *point)
 {
     const struct {
         const char *name;
@@ -88,7 +88,7 @@ static void start_program(const struct perf_mpi *mpi, const struct perf_options 
         {"unalign", (unsigned)o->unalign},
     };
     char ranks[16];
-    char binding[8];
+    char binding[24];
     char texts[sizeof numbers / sizeof numbers[0]][48];
     char program[PATH_MAX];
     char *arguments[MAX_ARGUMENTS] = {"mpirun",    "-n",    ranks,  "--oversubscribe",
@@ -96,7 +96,7 @@ static void start_program(const struct perf_mpi *mpi, const struct perf_options 
     char collective[32], type[16], op[16];
     int count = 7;
     (void)snprintf(ranks, sizeof ranks, "%d", point->ranks);
-    (void)snprintf(binding, sizeof binding, "%s", is_bound ? "core" : "none");
+    (void)snprintf(binding, sizeof binding, "%s", is_bound ? "core:if-supported" : "none");
     (void)snprintf(program, sizeof program, "%s", mpi->program);
     (void)snprintf(collective, sizeof collective, "%s", point->collective->name);
     (void)snprintf(type, sizeof type, "%s", flc_type_name(point->type));
@@ -117,7 +117,7 @@ static void start_program(const struct perf_mpi *mpi, const struct perf_options 
 }
 
 static pid_t spawn(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
-                   const struct perf_point *point, struct stream streams[2])
+                   const struct collective_point *point, struct stream streams[2])
 {
     int pipes[2][2];
     if (pipe2(pipes[0], O_CLOEXEC) != 0) {
@@ -143,7 +143,7 @@ static pid_t spawn(const struct perf_mpi *mpi, const struct perf_options *o, boo
     }
     for (int i = 0; i < 2; i++) {
         (void)close(pipes[i][1]);
-        streams[i] = (struct stream){.fd = pipes[i][0]};
+        streams[i].fd = pipes[i][0];
     }
     return pid;
 }
@@ -243,15 +243,18 @@ static int read_result(struct stream *output, struct perf_mpi_result *result)
 }
 
 int perf_mpi_run(const struct perf_mpi *mpi, const struct perf_options *o, bool is_bound,
-                 const struct perf_point *point, struct perf_mpi_result *result,
+                 const struct collective_point *point, struct perf_mpi_result *result,
                  struct failure *failure)
 {
-    struct stream streams[2];
+    struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
     const int64_t timeout_ms = o->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : o->timeout_ms;
     const int64_t deadline_ms = now_ms() + timeout_ms;
     const pid_t pid = spawn(mpi, o, is_bound, point, streams);
     if (pid < 0) {
-        return failure_set(failure, "mpirun could not be started: %s", strerror(errno));
+        const int error = errno;
+        end_stream(&streams[0]);
+        end_stream(&streams[1]);
+        return failure_set(failure, "mpirun could not be started: %s", strerror(error));
     }
     const bool ended = read_all(streams, deadline_ms);
     if (!ended) {

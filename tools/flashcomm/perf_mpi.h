@@ -26,14 +26,14 @@ struct perf_mpi_result {
 int perf_mpi_find(struct perf_mpi *mpi, struct failure *failure);
 
 /* NULL; or why MPI has nothing to compare at this point. */
-const char *perf_mpi_lacks(const struct perf_point *point);
+const char *perf_mpi_lacks(const struct collective_point *point);
 
 /*
  * Time and check one point, with a core for each rank where `is_bound`. 0 or -1; no process is
  * left behind.
  */
 int perf_mpi_run(const struct perf_mpi *mpi, const struct perf_options *options, bool is_bound,
-                 const struct perf_point *point, struct perf_mpi_result *result,
+                 const struct collective_point *point, struct perf_mpi_result *result,
                  struct failure *failure);
 
 #endif

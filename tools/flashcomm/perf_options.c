@@ -138,7 +138,9 @@ static void check_sizes(const struct argp_state *state, struct perf_options *o)
 static void check_all(const struct argp_state *state, struct perf_options *o)
 {
     if (o->collective == NULL) {
-        argp_error(state, "a collective is missing, such as all_reduce");
+        char names[128];
+        argument_collective_names(names, sizeof names);
+        argp_error(state, "a collective is missing: one of %s", names);
     }
     check_ranks(state, o);
     check_sizes(state, o);
@@ -149,7 +151,7 @@ static void check_all(const struct argp_state *state, struct perf_options *o)
         argp_error(state, "-r does not go with %s, which has no root", o->collective->name);
     }
     if (o->algorithm != NULL) {
-        o->algorithm = perf_value_algorithm(state, o->algorithm, o->collective);
+        argument_algorithm(state, o->algorithm, o->collective);
     }
     if (o->formats.count == 0) {
         argument_formats(state, "raw,int8,int4", PAIRS_ALLOWED, &o->formats);

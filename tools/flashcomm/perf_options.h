@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "arguments.h"
+#include "collective.h"
 #include "flashcomm/flashcomm.h"
-#include "perf_collective.h"
 
 #define PERF_MAX_OPS   2
 #define PERF_MAX_TYPES 3
@@ -21,7 +21,7 @@
 enum perf_average { AVERAGE_RANK0, AVERAGE_MEAN, AVERAGE_MIN, AVERAGE_MAX };
 
 struct perf_options {
-    const struct perf_collective *collective;
+    const struct collective *collective;
     int per_process; /* -t and -g, which are multiplied; 0 where not given */
     int per_thread;
     int ranks;
@@ -67,6 +67,6 @@ size_t perf_next_size(const struct perf_options *options, size_t bytes);
 
 /* nccl-tests' names: "float", "sum" or, for `collective`s that do not reduce, "none". */
 const char *perf_type_name(flc_type type);
-const char *perf_op_name(const struct perf_collective *collective, flc_op op);
+const char *perf_op_name(const struct collective *collective, flc_op op);
 
 #endif

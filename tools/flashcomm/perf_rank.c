@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "collective_check.h"
 #include "perf_area.h"
 #include "perf_check.h"
 
@@ -26,7 +27,7 @@ struct rank_state {
     char *buffer; /* [the larger of send_elems and recv_elems] */
     int place;
     flc_coll_config config;
-    struct perf_call call;
+    struct collective_call call;
 };
 
 /* What run() gets, the same for all ranks. */
@@ -35,11 +36,11 @@ struct rank_context {
     const struct perf_area *area;
 };
 
-static double now_us(void)
+static int64_t now_ns(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e6 * (double)now.tv_sec + 1e-3 * (double)now.tv_nsec;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int compare_doubles(const void *left, const void *right)
@@ -80,10 +81,10 @@ static void make_data(struct rank_state *s, int round)
 /* In place, the last call overwrote what this one is to send. */
 static void restore_data(const struct rank_state *s)
 {
-    const struct perf_point *const point = s->job->point;
+    const struct collective_point *const point = s->job->point;
     if (s->place == IN_PLACE) {
         const size_t elem_bytes = flc_type_bytes(point->type);
-        memcpy(s->buffer + perf_point_send_at(point, s->rank) * elem_bytes, s->send,
+        memcpy(s->buffer + collective_point_send_at(point, s->rank) * elem_bytes, s->send,
                point->send_elems * elem_bytes);
     }
 }
@@ -109,12 +110,12 @@ static int time_calls(const struct rank_state *s)
         if (barrier(s) != 0) {
             return -1;
         }
-        const double start_us = now_us();
+        const int64_t start_ns = now_ns();
         if (call(s, o->agg_iters) != 0) {
             return -1;
         }
         if (i >= 0) {
-            times_us[i] = (now_us() - start_us) / o->agg_iters;
+            times_us[i] = 1e-3 * (double)(now_ns() - start_ns) / o->agg_iters;
         }
     }
     return 0;
@@ -123,7 +124,7 @@ static int time_calls(const struct rank_state *s)
 /* One call on other data, into a buffer of NaNs, so that what it leaves unwritten is seen. */
 static int call_checked(struct rank_state *s, int round, struct perf_share *share)
 {
-    const struct perf_point *const point = s->job->point;
+    const struct collective_point *const point = s->job->point;
     const size_t elem_bytes = flc_type_bytes(point->type);
     const void *results[FLC_MAX_RANKS];
     const struct perf_check check = {.point = point,
@@ -133,7 +134,7 @@ static int call_checked(struct rank_state *s, int round, struct perf_share *shar
                                      .algorithm = share->algorithm,
                                      .results = results};
     make_data(s, round);
-    memset(s->buffer, 0xff, perf_point_buffer_elems(point) * elem_bytes);
+    memset(s->buffer, 0xff, collective_point_buffer_elems(point) * elem_bytes);
     restore_data(s);
     if (call(s, 1) != 0) {
         return -1;
@@ -150,7 +151,8 @@ static int call_checked(struct rank_state *s, int round, struct perf_share *shar
         rank_fail(&s->area->head->meeting, s->rank, "out of memory while checking the result");
         return -1;
     }
-    if (memcmp(results[s->rank], results[perf_equal_rank(point, s->rank)], result_bytes) != 0) {
+    if (memcmp(results[s->rank], results[collective_equal_rank(point, s->rank)], result_bytes) !=
+        0) {
         share->equal = false;
     }
     return barrier(s);
@@ -226,7 +228,7 @@ static int measure_one(struct rank_state *s, struct perf_measure *measure)
 
 static void set_call(struct rank_state *s, const struct format_item *format, int place)
 {
-    const struct perf_point *const point = s->job->point;
+    const struct collective_point *const point = s->job->point;
     const size_t elem_bytes = flc_type_bytes(point->type);
     s->place = place;
     s->config.reduce = format->reduce;
@@ -234,8 +236,8 @@ static void set_call(struct rank_state *s, const struct format_item *format, int
     s->call.send = s->send;
     s->call.recv = s->buffer;
     if (place == IN_PLACE) {
-        s->call.send = s->buffer + perf_point_send_at(point, s->rank) * elem_bytes;
-        s->call.recv = s->buffer + perf_point_recv_at(point, s->rank) * elem_bytes;
+        s->call.send = s->buffer + collective_point_send_at(point, s->rank) * elem_bytes;
+        s->call.recv = s->buffer + collective_point_recv_at(point, s->rank) * elem_bytes;
     }
 }
 
@@ -273,7 +275,7 @@ static char *allocate(size_t bytes, size_t offset, void **memory)
 static void run_rank(const void *argument, flc_comm *comm)
 {
     const struct rank_context *const context = argument;
-    const struct perf_point *const point = context->job->point;
+    const struct collective_point *const point = context->job->point;
     const struct perf_options *const o = context->job->options;
     const size_t elem_bytes = flc_type_bytes(point->type);
     const size_t offset = (size_t)o->unalign * elem_bytes;
@@ -286,19 +288,20 @@ static void run_rank(const void *argument, flc_comm *comm)
     s.config.algorithm = o->algorithm;
     s.config.flags = o->flags;
     s.send = allocate(point->send_elems * elem_bytes, offset, &send_memory);
-    s.buffer = allocate(perf_point_buffer_elems(point) * elem_bytes, offset, &buffer_memory);
-    s.call = (struct perf_call){.comm = comm,
-                                .count = point->count,
-                                .type = point->type,
-                                .op = point->op,
-                                .root = point->root,
-                                .config = &s.config};
+    s.buffer = allocate(collective_point_buffer_elems(point) * elem_bytes, offset, &buffer_memory);
+    s.call = (struct collective_call){.comm = comm,
+                                      .count = point->count,
+                                      .type = point->type,
+                                      .op = point->op,
+                                      .root = point->root,
+                                      .config = &s.config};
     struct rank_meeting *const meeting = &s.area->head->meeting;
     if (s.send == NULL || s.buffer == NULL) {
         rank_fail(meeting, s.rank, "out of memory for the buffers");
         flc_comm_abort(comm);
     } else {
-        memset(s.buffer, 0, perf_point_buffer_elems(point) * elem_bytes); /* touch its pages */
+        memset(s.buffer, 0,
+               collective_point_buffer_elems(point) * elem_bytes); /* touch its pages */
         if (measure_all(&s) == 0) {
             rank_done(meeting, s.rank);
         }

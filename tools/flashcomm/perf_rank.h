@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "perf_collective.h"
+#include "collective.h"
 #include "perf_cores.h"
 #include "perf_data.h"
 #include "perf_options.h"
@@ -35,7 +35,7 @@ struct perf_measure {
 
 struct perf_job {
     const struct perf_options *options;
-    const struct perf_point *point;
+    const struct collective_point *point;
     const struct format_item *formats; /* [format_count] */
     size_t format_count;
     const struct perf_data *data; /* of the point's type */

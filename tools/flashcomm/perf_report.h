@@ -19,7 +19,7 @@ enum { BASELINE_RAW, BASELINE_MPI, BASELINES };
 
 /* One line: a format, or Open MPI, at one point. */
 struct perf_row {
-    const struct perf_point *point;
+    const struct collective_point *point;
     const char *format;     /* its text; "mpi" */
     const char *not_there;  /* NULL; else why there is nothing to show but the names above */
     bool is_checked;        /* whether the fields of the result are set */

@@ -118,7 +118,7 @@ static void print_speed_up(FILE *out, const struct perf_row *row, int baseline)
 void perf_table_row(FILE *out, const struct perf_setting *setting, const struct perf_row *row)
 {
     const struct perf_options *const o = setting->options;
-    const struct perf_point *const point = row->point;
+    const struct collective_point *const point = row->point;
     const double raw_bits = 8.0 * (double)flc_type_bytes(point->type);
     char sqnr[CELL_BYTES];
     (void)fprintf(out, "%12zu  %12zu  %8s  %6s  %6d  %*s", point->bytes, point->count,
@@ -188,7 +188,7 @@ double perf_algorithm_bandwidth(const struct perf_row *row, int place)
 
 double perf_bus_bandwidth(const struct perf_row *row, int place)
 {
-    const struct perf_point *const point = row->point;
+    const struct collective_point *const point = row->point;
     return perf_algorithm_bandwidth(row, place) * point->collective->bus_factor(point->ranks);
 }
 

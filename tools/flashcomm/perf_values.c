@@ -5,7 +5,6 @@
  */
 #include "perf_values.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +32,7 @@ const char *perf_type_name(flc_type type)
     return "";
 }
 
-const char *perf_op_name(const struct perf_collective *collective, flc_op op)
+const char *perf_op_name(const struct collective *collective, flc_op op)
 {
     return collective->reduces ? op_names[op] : "none";
 }
@@ -63,17 +62,7 @@ void perf_value_collective(const struct argp_state *state, const char *text, str
                    o->collective->name,
                    o->json ? ", and a file for JSON as --json=FILE or -J FILE" : "");
     }
-    o->collective = perf_collective_find(text);
-    if (o->collective == NULL) {
-        char known[256] = "";
-        const struct perf_collective *row;
-        for (size_t i = 0; (row = perf_collective_at(i)) != NULL; i++) {
-            const size_t used = strlen(known);
-            (void)snprintf(known + used, sizeof known - used, "%s%s", i == 0 ? "" : ", ",
-                           row->name);
-        }
-        argp_error(state, "unknown collective '%s': allowed are %s", text, known);
-    }
+    o->collective = argument_collective(state, text);
 }
 
 void perf_value_ops(const struct argp_state *state, const char *text, struct perf_options *o)
@@ -123,28 +112,6 @@ void perf_value_baselines(const struct argp_state *state, const char *text, stru
         }
         text += length + (text[length] == ',' ? 1 : 0);
     }
-}
-
-const char *perf_value_algorithm(const struct argp_state *state, const char *text,
-                                 const struct perf_collective *collective)
-{
-    char known[256] = "auto";
-    flc_item item;
-    if (strcmp(text, "auto") == 0) {
-        return text;
-    }
-    for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
-        if (item.value[0] != '\0' && strcmp(item.value, collective->name) != 0) {
-            continue;
-        }
-        if (strcmp(item.name, text) == 0) {
-            return text;
-        }
-        const size_t used = strlen(known);
-        (void)snprintf(known + used, sizeof known - used, ", %s", item.name);
-    }
-    argp_error(state, "--algorithm %s: for %s, allowed are %s", text, collective->name, known);
-    return NULL;
 }
 
 void perf_value_refuse(const struct argp_state *state, int key)

@@ -20,10 +20,6 @@ void perf_value_ops(const struct argp_state *state, const char *text, struct per
 void perf_value_types(const struct argp_state *state, const char *text, struct perf_options *o);
 void perf_value_baselines(const struct argp_state *state, const char *text, struct perf_options *o);
 
-/* The name, if the library has it for the collective. */
-const char *perf_value_algorithm(const struct argp_state *state, const char *text,
-                                 const struct perf_collective *collective);
-
 /* Say why an option of nccl-tests is not one here, if `key` is its letter. */
 void perf_value_refuse(const struct argp_state *state, int key);
 

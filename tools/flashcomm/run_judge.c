@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collective_check.h"
 #include "npy.h"
-#include "perf_check.h"
 
 static const void *elem_at(const struct rank_job *job, const void *elems, size_t at)
 {
@@ -18,41 +18,33 @@ static const void *elem_at(const struct rank_job *job, const void *elems, size_t
 }
 
 static int check_segment(const struct rank_job *job, const struct rank_area *area,
-                         const struct perf_segment *segment, const char *algorithm,
+                         const struct collective_segment *segment, const char *algorithm,
                          struct flc_reduce_check *check)
 {
-    const struct perf_point *const point = &job->point;
+    const struct collective_point *const point = &job->point;
     const void *const result =
         elem_at(job, rank_area_result(area, segment->rank), segment->result_at);
     const void *inputs[FLC_MAX_RANKS];
-    flc_coll_config config = job->config;
-    if (segment->source >= 0) {
-        const flc_format format = segment->exact ? (flc_format){0} : config.gather;
-        return flc_copy_check(elem_at(job, job->inputs[segment->source], segment->source_at),
-                              point->count, point->type, format, result, check);
-    }
     for (int r = 0; r < point->ranks; r++) {
-        inputs[r] = elem_at(job, job->inputs[r], segment->source_at);
+        inputs[r] =
+            job->inputs[r] == NULL ? NULL : elem_at(job, job->inputs[r], segment->source_at);
     }
-    if (point->collective->formats == REDUCE_ONLY) { /* nobody gathers the sums */
-        config.gather = (flc_format){0};
-    }
-    return flc_reduce_check(inputs, point->ranks, point->count, point->type, point->op, &config,
-                            algorithm, result, check);
+    return collective_check(point, segment, inputs, point->count, &job->config, algorithm, result,
+                            check);
 }
 
 int run_judge(const struct rank_job *job, const struct rank_area *area, struct run_result *result,
               struct failure *failure)
 {
-    const struct perf_point *const point = &job->point;
+    const struct collective_point *const point = &job->point;
     const size_t bytes = point->recv_elems * flc_type_bytes(point->type);
-    struct perf_segment segment;
+    struct collective_segment segment;
     *result = (struct run_result){.ranks_equal = true};
     memcpy(result->transport, area->reports[0].transport, sizeof result->transport);
     memcpy(result->algorithm, area->reports[0].algorithm, sizeof result->algorithm);
     for (int r = 0; r < point->ranks; r++) {
         const struct rank_report *const report = &area->reports[r];
-        const int like = perf_equal_rank(point, r);
+        const int like = collective_equal_rank(point, r);
         if (report->sent_bytes > result->wire_bytes) {
             result->wire_bytes = report->sent_bytes;
         }
@@ -61,7 +53,7 @@ int run_judge(const struct rank_job *job, const struct rank_area *area, struct r
             result->ranks_equal = false;
         }
     }
-    result->wire_bits = perf_wire_bits(point, &job->config, result->algorithm);
+    result->wire_bits = collective_wire_bits(point, &job->config, result->algorithm);
     for (int i = 0; point->collective->segment(point, i, &segment); i++) {
         struct flc_reduce_check part;
         if (check_segment(job, area, &segment, result->algorithm, &part) != 0) {
@@ -76,7 +68,7 @@ int run_judge(const struct rank_job *job, const struct rank_area *area, struct r
 static int save_all(const char *path, const struct rank_job *job, const struct rank_area *area,
                     struct failure *failure)
 {
-    const struct perf_point *const point = &job->point;
+    const struct collective_point *const point = &job->point;
     const size_t ranks = (size_t)point->ranks;
     const size_t bytes = point->recv_elems * flc_type_bytes(point->type);
     const int parts = point->collective->receives_all ? 1 : 0;
@@ -96,8 +88,8 @@ static int save_all(const char *path, const struct rank_job *job, const struct r
 int run_save(const char *path, const struct rank_job *job, const struct run_inputs *inputs,
              const struct rank_area *area, struct failure *failure)
 {
-    const struct perf_point *const point = &job->point;
-    const struct perf_collective *const collective = point->collective;
+    const struct collective_point *const point = &job->point;
+    const struct collective *const collective = point->collective;
     if (collective->equality == EQUAL_NO_RANKS) {
         return save_all(path, job, area, failure);
     }

@@ -6,7 +6,6 @@
 #include "run_options.h"
 
 #include <argp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,60 +63,12 @@ static flc_op parse_op(const struct argp_state *state, const char *text)
     return FLC_AVG;
 }
 
-/* The library would refuse an unknown name too, but once on every rank. */
-static void check_algorithm(const struct argp_state *state, const struct run_options *o)
-{
-    char known[256] = "auto";
-    size_t used = strlen(known);
-    flc_item item;
-    if (o->algorithm == NULL || strcmp(o->algorithm, "auto") == 0) {
-        return;
-    }
-    for (size_t i = 0; flc_describe(FLC_KIND_ALGORITHM, i, &item) == FLC_OK; i++) {
-        if (strcmp(item.value, o->collective->name) != 0) {
-            continue;
-        }
-        if (strcmp(item.name, o->algorithm) == 0) {
-            return;
-        }
-        if (used < sizeof known) {
-            used += (size_t)snprintf(known + used, sizeof known - used, ", %s", item.name);
-        }
-    }
-    argp_error(state, "--algorithm %s: allowed for %s are %s", o->algorithm, o->collective->name,
-               known);
-}
-
-/* "all_reduce, reduce_scatter, .." */
-static const char *collective_names(char *text, size_t text_bytes)
-{
-    const struct perf_collective *collective;
-    size_t used = 0;
-    for (size_t i = 0; (collective = perf_collective_at(i)) != NULL && used < text_bytes; i++) {
-        used += (size_t)snprintf(text + used, text_bytes - used, "%s%s", i == 0 ? "" : ", ",
-                                 collective->name);
-    }
-    return text;
-}
-
-static const struct perf_collective *parse_collective(const struct argp_state *state,
-                                                      const char *text)
-{
-    const struct perf_collective *const found = perf_collective_find(text);
-    char names[128];
-    if (found == NULL) {
-        argp_error(state, "unknown collective '%s': allowed are %s", text,
-                   collective_names(names, sizeof names));
-    }
-    return found;
-}
-
 static void check_collective(const struct argp_state *state, const struct run_options *o)
 {
     char names[128];
     if (o->collective == NULL) {
-        argp_error(state, "a collective is missing: one of %s",
-                   collective_names(names, sizeof names));
+        argument_collective_names(names, sizeof names);
+        argp_error(state, "a collective is missing: one of %s", names);
     }
     if (o->has_op && !o->collective->reduces) {
         argp_error(state, "--op does not go with %s, which does not reduce", o->collective->name);
@@ -125,7 +76,9 @@ static void check_collective(const struct argp_state *state, const struct run_op
     if (o->has_root && !o->collective->has_root) {
         argp_error(state, "--root does not go with %s, which has none", o->collective->name);
     }
-    check_algorithm(state, o);
+    if (o->algorithm != NULL) {
+        argument_algorithm(state, o->algorithm, o->collective);
+    }
 }
 
 /* What can be said only when all options are known. */
@@ -212,7 +165,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         if (o->collective != NULL) {
             return ARGP_ERR_UNKNOWN; /* a file: ARGP_KEY_ARGS follows */
         }
-        o->collective = parse_collective(state, arg);
+        o->collective = argument_collective(state, arg);
         return 0;
     case ARGP_KEY_ARGS:
         o->files = state->argv + state->next;

@@ -11,11 +11,11 @@
 #include <stdint.h>
 
 #include "arguments.h"
+#include "collective.h"
 #include "flashcomm/flashcomm.h"
-#include "perf_collective.h"
 
 struct run_options {
-    const struct perf_collective *collective;
+    const struct collective *collective;
     int ranks;
     int root; /* 0 where the collective has none */
     struct format_list formats;

@@ -85,14 +85,14 @@ static double median(double *values, int count)
 static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const void *send,
                              void *recv, double *times_us)
 {
-    const struct perf_call call = {.comm = comm,
-                                   .send = send,
-                                   .recv = recv,
-                                   .count = job->point.count,
-                                   .type = job->point.type,
-                                   .op = job->point.op,
-                                   .root = job->point.root,
-                                   .config = &job->config};
+    const struct collective_call call = {.comm = comm,
+                                         .send = send,
+                                         .recv = recv,
+                                         .count = job->point.count,
+                                         .type = job->point.type,
+                                         .op = job->point.op,
+                                         .root = job->point.root,
+                                         .config = &job->config};
     for (int i = -1; i < job->iters; i++) {
         const int64_t start_ns = now_ns();
         const flc_status status = job->point.collective->call(&call);

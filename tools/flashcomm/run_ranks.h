@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collective.h"
 #include "flashcomm/flashcomm.h"
-#include "perf_collective.h"
 #include "rank_launch.h"
 #include "tool_failure.h"
 
 struct rank_job {
-    struct perf_point point;   /* what is called */
+    struct collective_point point; /* what is called */
     const void *const *inputs; /* [ranks] of [send_elems] elements; NULL where a rank sends none */
     flc_coll_config config;
     int64_t timeout_ms;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * The collectives of `flashcomm perf`: see perf_collective.h.
+ * The collectives: see collective.h.
  */
-#include "perf_collective.h"
+#include "collective.h"
 
 #include <string.h>
 
@@ -26,79 +26,80 @@ static double bus_one(int ranks)
     return 1.0;
 }
 
-static flc_status call_all_reduce(const struct perf_call *c)
+static flc_status call_all_reduce(const struct collective_call *c)
 {
     return flc_all_reduce(c->comm, c->send, c->recv, c->count, c->type, c->op, c->config);
 }
 
-static flc_status call_reduce_scatter(const struct perf_call *c)
+static flc_status call_reduce_scatter(const struct collective_call *c)
 {
     return flc_reduce_scatter(c->comm, c->send, c->recv, c->count, c->type, c->op, c->config);
 }
 
-static flc_status call_all_gather(const struct perf_call *c)
+static flc_status call_all_gather(const struct collective_call *c)
 {
     return flc_all_gather(c->comm, c->send, c->recv, c->count, c->type, c->config);
 }
 
-static flc_status call_all_to_all(const struct perf_call *c)
+static flc_status call_all_to_all(const struct collective_call *c)
 {
     return flc_all_to_all(c->comm, c->send, c->recv, c->count, c->type, c->config);
 }
 
-static flc_status call_broadcast(const struct perf_call *c)
+static flc_status call_broadcast(const struct collective_call *c)
 {
     return flc_broadcast(c->comm, c->send, c->recv, c->count, c->type, c->root, c->config);
 }
 
 /* All hold the sum, so that of rank 0 stands for all. */
-static bool segment_all_reduce(const struct perf_point *point, int index,
-                               struct perf_segment *segment)
+static bool segment_all_reduce(const struct collective_point *point, int index,
+                               struct collective_segment *segment)
 {
     (void)point;
-    *segment = (struct perf_segment){.source = -1};
+    *segment = (struct collective_segment){.source = -1};
     return index == 0;
 }
 
-static bool segment_reduce_scatter(const struct perf_point *point, int index,
-                                   struct perf_segment *segment)
+static bool segment_reduce_scatter(const struct collective_point *point, int index,
+                                   struct collective_segment *segment)
 {
-    *segment = (struct perf_segment){
+    *segment = (struct collective_segment){
         .rank = index, .source = -1, .source_at = (size_t)index * point->count};
     return index < point->ranks;
 }
 
-static bool segment_all_gather(const struct perf_point *point, int index,
-                               struct perf_segment *segment)
+static bool segment_all_gather(const struct collective_point *point, int index,
+                               struct collective_segment *segment)
 {
-    *segment = (struct perf_segment){.result_at = (size_t)index * point->count, .source = index};
+    *segment =
+        (struct collective_segment){.result_at = (size_t)index * point->count, .source = index};
     return index < point->ranks;
 }
 
-static bool segment_all_to_all(const struct perf_point *point, int index,
-                               struct perf_segment *segment)
+static bool segment_all_to_all(const struct collective_point *point, int index,
+                               struct collective_segment *segment)
 {
     const int rank = index / point->ranks;
     const int source = index % point->ranks;
-    *segment = (struct perf_segment){.rank = rank,
-                                     .result_at = (size_t)source * point->count,
-                                     .source = source,
-                                     .source_at = (size_t)rank * point->count,
-                                     .exact = rank == source};
+    *segment = (struct collective_segment){.rank = rank,
+                                           .result_at = (size_t)source * point->count,
+                                           .source = source,
+                                           .source_at = (size_t)rank * point->count,
+                                           .exact = rank == source};
     return rank < point->ranks;
 }
 
 /* The root's own result, and that of one other rank, which stands for all others. */
-static bool segment_broadcast(const struct perf_point *point, int index,
-                              struct perf_segment *segment)
+static bool segment_broadcast(const struct collective_point *point, int index,
+                              struct collective_segment *segment)
 {
     const int other = point->root == 0 ? 1 : 0;
-    *segment = (struct perf_segment){
+    *segment = (struct collective_segment){
         .rank = index == 0 ? point->root : other, .source = point->root, .exact = index == 0};
     return index == 0 || (index == 1 && point->ranks > 1);
 }
 
-static const struct perf_collective collectives[] = {
+static const struct collective collectives[] = {
     {.name = "all_reduce",
      .reduces = true,
      .formats = REDUCE_AND_GATHER,
@@ -136,15 +137,15 @@ static const struct perf_collective collectives[] = {
      .segment = segment_broadcast},
 };
 
-const struct perf_collective *perf_collective_at(size_t index)
+const struct collective *collective_at(size_t index)
 {
     return index < sizeof collectives / sizeof collectives[0] ? &collectives[index] : NULL;
 }
 
-const struct perf_collective *perf_collective_find(const char *name)
+const struct collective *collective_find(const char *name)
 {
-    const struct perf_collective *found;
-    for (size_t i = 0; (found = perf_collective_at(i)) != NULL; i++) {
+    const struct collective *found;
+    for (size_t i = 0; (found = collective_at(i)) != NULL; i++) {
         if (strcmp(found->name, name) == 0) {
             return found;
         }
@@ -152,8 +153,8 @@ const struct perf_collective *perf_collective_find(const char *name)
     return NULL;
 }
 
-void perf_point_set(struct perf_point *point, const struct perf_collective *collective, int ranks,
-                    size_t bytes, flc_type type)
+void collective_point_set(struct collective_point *point, const struct collective *collective,
+                          int ranks, size_t bytes, flc_type type)
 {
     const size_t elem_bytes = flc_type_bytes(type);
     const size_t elems = bytes / elem_bytes;
@@ -161,7 +162,7 @@ void perf_point_set(struct perf_point *point, const struct perf_collective *coll
         elems / (size_t)ranks / (SHARE_BYTES / elem_bytes) * (SHARE_BYTES / elem_bytes);
     const bool is_shared = collective->sends_all || collective->receives_all;
     const size_t count = is_shared ? share : elems;
-    *point = (struct perf_point){
+    *point = (struct collective_point){
         .collective = collective,
         .ranks = ranks,
         .type = type,
@@ -169,20 +170,20 @@ void perf_point_set(struct perf_point *point, const struct perf_collective *coll
         .send_elems = collective->sends_all ? count * (size_t)ranks : count,
         .recv_elems = collective->receives_all ? count * (size_t)ranks : count,
     };
-    point->bytes = perf_point_buffer_elems(point) * elem_bytes;
+    point->bytes = collective_point_buffer_elems(point) * elem_bytes;
 }
 
-size_t perf_point_buffer_elems(const struct perf_point *point)
+size_t collective_point_buffer_elems(const struct collective_point *point)
 {
     return point->send_elems > point->recv_elems ? point->send_elems : point->recv_elems;
 }
 
-size_t perf_point_send_at(const struct perf_point *point, int rank)
+size_t collective_point_send_at(const struct collective_point *point, int rank)
 {
     return point->send_elems < point->recv_elems ? (size_t)rank * point->count : 0;
 }
 
-size_t perf_point_recv_at(const struct perf_point *point, int rank)
+size_t collective_point_recv_at(const struct collective_point *point, int rank)
 {
     return point->recv_elems < point->send_elems ? (size_t)rank * point->count : 0;
 }

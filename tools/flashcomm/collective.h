@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * The collectives of `flashcomm perf`: one row of a table each, which says how many elements a
- * size stands for, how to call it, what its result must hold, and its bus bandwidth.
+ * The collectives of `flashcomm run` and `flashcomm perf`: one row of a table each, which says how
+ * many elements a size stands for, how to call it, what its result must hold, and its bus
+ * bandwidth.
  *
  * Sizes and bandwidths are those of nccl-tests: the size is that of the larger of the two buffers
  * of a rank, and a rank's share of it is cut to a multiple of 16 bytes.
  */
-#ifndef PERF_COLLECTIVE_H
-#define PERF_COLLECTIVE_H
+#ifndef COLLECTIVE_H
+#define COLLECTIVE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "flashcomm/flashcomm.h"
 
-struct perf_point;
+struct collective_point;
 
 /* One call of a rank. */
-struct perf_call {
+struct collective_call {
     flc_comm *comm;
     const void *send;
     void *recv;
@@ -33,7 +34,7 @@ struct perf_call {
  * Elements of one rank's result that must be what `sources` ranks sent, through the same
  * formats: their sum, or a copy where there is one source.
  */
-struct perf_segment {
+struct collective_segment {
     int rank;         /* whose result */
     size_t result_at; /* element */
     int source;       /* the rank it comes from; -1: the sum of all */
@@ -42,33 +43,34 @@ struct perf_segment {
 };
 
 /* Which formats of a call's configuration it sends in. */
-enum perf_formats { REDUCE_AND_GATHER, REDUCE_ONLY, GATHER_ONLY };
+enum collective_formats { REDUCE_AND_GATHER, REDUCE_ONLY, GATHER_ONLY };
 
-enum perf_equality { EQUAL_NO_RANKS, EQUAL_ALL_RANKS, EQUAL_BUT_ROOT };
+enum collective_equality { EQUAL_NO_RANKS, EQUAL_ALL_RANKS, EQUAL_BUT_ROOT };
 
-struct perf_collective {
+struct collective {
     const char *name;
     bool reduces;
     bool has_root;
     bool sends_all;    /* `count` elements to each rank, else `count` in all */
     bool receives_all; /* `count` elements from each rank, else `count` in all */
-    enum perf_formats formats;
-    enum perf_equality equality;
+    enum collective_formats formats;
+    enum collective_equality equality;
     double (*bus_factor)(int ranks);
-    flc_status (*call)(const struct perf_call *call);
+    flc_status (*call)(const struct collective_call *call);
     /* Segment `index`, each of `count` elements; false where there is none. */
-    bool (*segment)(const struct perf_point *point, int index, struct perf_segment *segment);
+    bool (*segment)(const struct collective_point *point, int index,
+                    struct collective_segment *segment);
 };
 
 /* NULL where there is no such collective. */
-const struct perf_collective *perf_collective_find(const char *name);
+const struct collective *collective_find(const char *name);
 
 /* The table: NULL after the last. */
-const struct perf_collective *perf_collective_at(size_t index);
+const struct collective *collective_at(size_t index);
 
 /* One size of one collective on one type: what a line is about. */
-struct perf_point {
-    const struct perf_collective *collective;
+struct collective_point {
+    const struct collective *collective;
     int ranks;
     flc_type type;
     flc_op op;
@@ -80,14 +82,14 @@ struct perf_point {
 };
 
 /* What `bytes` stand for, or a little less. Sets `op` and `root` to 0. */
-void perf_point_set(struct perf_point *point, const struct perf_collective *collective, int ranks,
-                    size_t bytes, flc_type type);
+void collective_point_set(struct collective_point *point, const struct collective *collective,
+                          int ranks, size_t bytes, flc_type type);
 
 /* Elements of the larger buffer, which is the only one in place. */
-size_t perf_point_buffer_elems(const struct perf_point *point);
+size_t collective_point_buffer_elems(const struct collective_point *point);
 
 /* Where the send and the receive buffer of a rank begin in it: elements. */
-size_t perf_point_send_at(const struct perf_point *point, int rank);
-size_t perf_point_recv_at(const struct perf_point *point, int rank);
+size_t collective_point_send_at(const struct collective_point *point, int rank);
+size_t collective_point_recv_at(const struct collective_point *point, int rank);
 
 #endif
