@@ -13,7 +13,11 @@
 
 static const struct flci_codec_row *const rows[] = {
     &flci_codec_ref,
+#if FLCI_HAS_NEON
+    &flci_codec_neon,
+#endif
 #if FLCI_HAS_X86
+    &flci_codec_avx2,
     &flci_codec_avx512,
 #endif
 };

@@ -42,9 +42,16 @@ extern const struct flci_codec_row flci_codec_ref;
 /* The folder of a processor's rows may be missing from the tree. */
 #if defined(__x86_64__) && __has_include("codec/x86/codec_avx512.c")
 #    define FLCI_HAS_X86 1
+extern const struct flci_codec_row flci_codec_avx2;
 extern const struct flci_codec_row flci_codec_avx512;
 #else
 #    define FLCI_HAS_X86 0
+#endif
+#if defined(__aarch64__) && defined(__AARCH64EL__) && __has_include("codec/arm/codec_neon.c")
+#    define FLCI_HAS_NEON 1
+extern const struct flci_codec_row flci_codec_neon;
+#else
+#    define FLCI_HAS_NEON 0
 #endif
 
 /* Elements of `type` to float32, exactly, and back: nearest even, any NaN to the canonical one. */

@@ -38,12 +38,6 @@ INLINE void store_elems(flc_type type, vf v, void *dst, size_t at)
     }
 }
 
-static inline float elem_at(flc_type type, const void *src, size_t at)
-{
-    return type == FLC_FLOAT32 ? ((const float *)src)[at]
-                               : flci_from_float16(type, ((const uint16_t *)src)[at]);
-}
-
 static inline void put_elem(flc_type type, float x, void *dst, size_t at)
 {
     if (type == FLC_FLOAT32) {

@@ -79,63 +79,171 @@ INLINE void find_ranges_of(flc_type type, const void *src, uint32_t n, uint32_t 
 }
 
 static void find_ranges(flc_type type, const void *src, uint32_t n, uint32_t group,
-                        struct simd_groups *q){FOR_TYPE(type, find_ranges_of, src, n, group, q)}
+                        struct simd_groups *q)
+{
+    FOR_TYPE(type, find_ranges_of, src, n, group, q)
+}
 
 /* ---- Spikes ---- */
 
-/* The lowest positions of the extremes of group g, whose keys are those of floats, and the extremes
-   of the other elements before n, spread over lanes; INT32_MAX and INT32_MIN if there are none. */
-INLINE void spikes_of(flc_type type, const void *src, uint32_t n, uint32_t group, uint32_t g,
-                      struct simd_groups *q, vi *low, vi *high)
+/*
+ * Without its two spikes a group of three elements or more goes from its second lowest to its
+ * second highest. So both ends are followed two deep: `low[0]` and `low[1]`, `high[0]` and
+ * `high[1]`.
+ */
+#define TAKE_TWO(two, x, MIN, MAX)                                                                 \
+    (two)[1] = MIN((two)[1], MAX((two)[0], x));                                                    \
+    (two)[0] = MIN((two)[0], x);
+/* The two lowest of both `a` and `b`, with MIN and MAX exchanged the two highest. */
+#define MERGE_TWOS(two, a0, a1, b0, b1, MIN, MAX)                                                  \
+    (two)[0] = MIN(a0, b0);                                                                        \
+    (two)[1] = MIN(MAX(a0, b0), MIN(a1, b1));
+#define MERGE_HALVES(two, halves, MIN, MAX)                                                        \
+    MERGE_TWOS(two, (vi)(halves)[0] << 16 >> 16, (vi)(halves)[1] << 16 >> 16,                      \
+               (vi)(halves)[0] >> 16, (vi)(halves)[1] >> 16, MIN, MAX)
+
+INLINE void two_extremes_of(flc_type type, const void *src, size_t at, uint32_t group, vi *low,
+                            vi *high)
 {
-    const vi min = vi_set(q->low_keys[g]), max = vi_set(q->high_keys[g]), lane = lane_numbers();
+    if (type != FLC_FLOAT32 && group >= 2 * LANES) {
+        const uint16_t *halves = (const uint16_t *)src + at;
+        vh least[2] = {keys_of_halves(vh_load(halves)), vh_set(INT16_MAX)};
+        vh most[2] = {least[0], vh_set(INT16_MIN)};
+        for (uint32_t i = 2 * LANES; i < group; i += 2 * LANES) {
+            const vh keys = keys_of_halves(vh_load(halves + i));
+            TAKE_TWO(least, keys, vh_min, vh_max)
+            TAKE_TWO(most, keys, vh_max, vh_min)
+        }
+        MERGE_HALVES(low, least, vi_min, vi_max)
+        MERGE_HALVES(high, most, vi_max, vi_min)
+        return;
+    }
+    low[0] = high[0] = keys_of_floats(load_elems(type, src, at));
+    low[1] = vi_set(INT32_MAX);
+    high[1] = vi_set(INT32_MIN);
+    for (uint32_t i = LANES; i < group; i += LANES) {
+        const vi keys = keys_of_floats(load_elems(type, src, at + i));
+        TAKE_TWO(low, keys, vi_min, vi_max)
+        TAKE_TWO(high, keys, vi_max, vi_min)
+    }
+}
+
+/* As JOIN_STEP and JOIN_EACH, two deep. */
+#define JOIN_TWOS_STEP(v, count, D, MIN, MAX)                                                      \
+    for (int i_ = 0; i_ < (count); i_ += 2) {                                                      \
+        const vi a0_ = SECOND_LANES((v)[i_][0], (v)[i_ + 1][0], D);                                \
+        const vi b0_ = FIRST_LANES((v)[i_][0], (v)[i_ + 1][0], D);                                 \
+        const vi a1_ = SECOND_LANES((v)[i_][1], (v)[i_ + 1][1], D);                                \
+        const vi b1_ = FIRST_LANES((v)[i_][1], (v)[i_ + 1][1], D);                                 \
+        MERGE_TWOS((v)[i_ / 2], a0_, a1_, b0_, b1_, MIN, MAX)                                      \
+    }
+
+INLINE void find_two_ranges_of(flc_type type, const void *src, uint32_t n, uint32_t group,
+                               struct simd_groups *q)
+{
+    const uint32_t groups = n / group;
+    for (uint32_t first = 0; first < groups; first += LANES) {
+        vi low[LANES][2], high[LANES][2];
+        for (uint32_t i = 0; i < LANES; i++) {
+            if (first + i < groups) {
+                two_extremes_of(type, src, (size_t)(first + i) * group, group, low[i], high[i]);
+            } else {
+                low[i][0] = low[i][1] = high[i][0] = high[i][1] = vi_set(0);
+            }
+        }
+        FOR_STEPS(JOIN_TWOS_STEP, low, vi_min, vi_max)
+        FOR_STEPS(JOIN_TWOS_STEP, high, vi_max, vi_min)
+        vi_store(q->low_keys + first, low[0][0]);
+        vi_store(q->high_keys + first, high[0][0]);
+        vi_store(q->second_low_keys + first, low[0][1]);
+        vi_store(q->second_high_keys + first, high[0][1]);
+    }
+    q->are_halves = type != FLC_FLOAT32 && group >= 2 * LANES;
+}
+
+static void find_two_ranges(flc_type type, const void *src, uint32_t n, uint32_t group,
+                            struct simd_groups *q){
+    FOR_TYPE(type, find_two_ranges_of, src, n, group, q)}
+
+/* The lowest positions of the extremes of group g. */
+INLINE void positions_of(flc_type type, const void *src, uint32_t group, uint32_t g,
+                         struct simd_groups *q)
+{
+    const uint32_t lanes = type != FLC_FLOAT32 && group >= 2 * LANES ? 2 * LANES : LANES;
     const size_t at = (size_t)g * group;
-    uint32_t min_at = group, max_at = group;
-    for (uint32_t i = group; i > 0; i -= LANES) { /* downwards: the lowest stays */
-        const vi keys = keys_of_floats(load_elems(type, src, at + i - LANES));
-        const uint32_t is_min = vi_equal_bits(keys, min), is_max = vi_equal_bits(keys, max);
-        min_at = is_min != 0 ? i - LANES + (uint32_t)__builtin_ctz(is_min) : min_at;
-        max_at = is_max != 0 ? i - LANES + (uint32_t)__builtin_ctz(is_max) : max_at;
+    uint32_t min_at = 0, max_at = 0;
+    for (uint32_t i = group; i > 0; i -= lanes) { /* downwards: the lowest stays */
+        uint32_t is_min, is_max;
+        if (lanes > LANES) {
+            const vh keys = keys_of_halves(vh_load((const uint16_t *)src + at + i - lanes));
+            is_min = vh_equal_bits(keys, vh_set((int16_t)q->low_keys[g]));
+            is_max = vh_equal_bits(keys, vh_set((int16_t)q->high_keys[g]));
+        } else {
+            const vi keys = keys_of_floats(load_elems(type, src, at + i - lanes));
+            is_min = vi_equal_bits(keys, vi_set(q->low_keys[g]));
+            is_max = vi_equal_bits(keys, vi_set(q->high_keys[g]));
+        }
+        min_at = is_min != 0 ? i - lanes + (uint32_t)__builtin_ctz(is_min) : min_at;
+        max_at = is_max != 0 ? i - lanes + (uint32_t)__builtin_ctz(is_max) : max_at;
     }
     q->min_at[g] = (uint8_t)min_at;
     q->max_at[g] = (uint8_t)max_at;
-    *low = vi_set(INT32_MAX);
-    *high = vi_set(INT32_MIN);
-    for (uint32_t i = 0; i < group; i += LANES) {
-        const vi keys = keys_of_floats(load_elems(type, src, at + i));
-        const vi is_out = (vi)(lane == (int32_t)(min_at - i)) |
-                          (vi)(lane == (int32_t)(max_at - i)) | (vi)(lane >= (int32_t)(n - at - i));
-        *low = vi_min(*low, vi_select(is_out, *low, keys));
-        *high = vi_max(*high, vi_select(is_out, *high, keys));
-    }
 }
 
-INLINE void take_spikes_of(flc_type type, const void *src, uint32_t n, uint32_t group,
-                           struct simd_groups *q)
+INLINE void find_positions_of(flc_type type, const void *src, uint32_t groups, uint32_t group,
+                              struct simd_groups *q)
 {
-    const uint32_t groups = (n + group - 1) / group;
-    for (uint32_t first = 0; first < groups; first += LANES) {
-        vi low[LANES], high[LANES], is_known;
-        for (uint32_t i = 0; i < LANES; i++) {
-            low[i] = high[i] = vi_set(0);
-            if (first + i < groups) {
-                spikes_of(type, src, n, group, first + i, q, &low[i], &high[i]);
-            }
-        }
-        JOIN_EACH(low, vi_min)
-        JOIN_EACH(high, vi_max)
-        is_known = (vi)(low[0] <= high[0]) & vi_load(q->is_finite + first);
-        vi_store(q->low_keys + first, low[0] & is_known);
-        vi_store(q->high_keys + first, high[0] & is_known);
+    for (uint32_t g = 0; g < groups; g++) {
+        positions_of(type, src, group, g, q);
     }
 }
 
-/* Replace the ranges by those without spikes, as keys of floats. Groups that are not finite must
-   have been noted before. */
+/* The range of a short last group, whose padding is no part of it: 0 and 0 for two or less. */
+static void take_last_spikes(flc_type type, const void *src, uint32_t n, uint32_t group,
+                             struct simd_groups *q)
+{
+    const uint32_t g = n / group;
+    int32_t low = INT32_MAX, high = INT32_MIN;
+    for (uint32_t i = 0; i < n % group; i++) {
+        const size_t at = (size_t)g * group + i;
+        const int32_t bits =
+            type == FLC_FLOAT32 ? ((const int32_t *)src)[at]
+            : q->are_halves
+                ? ((const int16_t *)src)[at]
+                : (int32_t)flci_bits_of(flci_from_float16(type, ((const uint16_t *)src)[at]));
+        const int32_t magnitude = bits & (q->are_halves ? INT16_MAX : INT32_MAX);
+        const int32_t key = bits < 0 ? -magnitude : magnitude;
+        if (i != q->min_at[g] && i != q->max_at[g]) {
+            low = key < low ? key : low;
+            high = key > high ? key : high;
+        }
+    }
+    q->second_low_keys[g] = low <= high ? low : 0;
+    q->second_high_keys[g] = low <= high ? high : 0;
+}
+
+/* Find the spikes' positions, and replace the ranges by those without spikes. Groups that are not
+   finite have been noted before. */
 static void take_spikes(flc_type type, const void *src, uint32_t n, uint32_t group,
                         struct simd_groups *q)
 {
-    FOR_TYPE(type, take_spikes_of, src, n, group, q)
+    const uint32_t groups = (n + group - 1) / group;
+    FOR_TYPE(type, find_positions_of, src, groups, group, q)
+    if (n % group != 0) {
+        take_last_spikes(type, src, n, group, q);
+    }
+    for (uint32_t g = 0; g < groups; g += LANES) {
+        const vi is_finite = vi_load(q->is_finite + g);
+        vi_store(q->low_keys + g, vi_load(q->second_low_keys + g) & is_finite);
+        vi_store(q->high_keys + g, vi_load(q->second_high_keys + g) & is_finite);
+    }
+}
+
+/* flci_spike_of; a finite half is its own. */
+static inline uint16_t spike_at(flc_type type, flc_type src_type, const void *src, size_t at)
+{
+    return src_type == FLC_FLOAT32 ? flci_spike_of(type, ((const float *)src)[at])
+                                   : ((const uint16_t *)src)[at];
 }
 
 static void put_spikes(flc_format format, flc_type type, flc_type src_type, const void *src,
@@ -150,8 +258,8 @@ static void put_spikes(flc_format format, flc_type type, flc_type src_type, cons
         if (q->is_finite[g] != 0) {
             min_at = q->min_at[g];
             max_at = q->max_at[g];
-            flci_put16(spike, flci_spike_of(type, elem_at(src_type, src, first + min_at)));
-            flci_put16(spike + 2, flci_spike_of(type, elem_at(src_type, src, first + max_at)));
+            flci_put16(spike, spike_at(type, src_type, src, first + min_at));
+            flci_put16(spike + 2, spike_at(type, src_type, src, first + max_at));
         }
         positions[2 * g] = (uint8_t)min_at;
         positions[2 * g + 1] = (uint8_t)max_at;
@@ -173,6 +281,7 @@ INLINE void quantize_as(flc_type type, enum clamping clamping, const void *src, 
 {
     for (uint32_t i = 0; i < n; i += 4 * LANES) {
         vi code[4];
+
         for (uint32_t k = 0; k < 4; k++) {
             const uint32_t at = i + k * LANES, g = at >> shift;
             const vf v = load_elems(type, src, at);
@@ -216,15 +325,18 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
     const uint32_t whole = whole_units(n);
     struct simd_groups q;
     struct padded padded;
-    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    uint8_t room[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    /* A plane of whole bytes is the codes themselves. */
+    uint8_t *codes = format.bits == 8 && whole == n ? wire + layout.planes : room;
     src = pad(src_type, src, n, &padded, REPEAT_LAST);
     memset(wire, 0, layout.planes);
-    find_ranges(src_type, src, whole, format.group, &q);
+    if (format.spikes) {
+        find_two_ranges(src_type, src, whole, format.group, &q);
+    } else {
+        find_ranges(src_type, src, whole, format.group, &q);
+    }
     note_finite(src_type, whole / format.group, &q);
     if (format.spikes) {
-        if (q.are_halves) { /* positions are looked for among floats */
-            turn_into_float_keys(src_type, whole / format.group, &q);
-        }
         take_spikes(src_type, src, n, format.group, &q);
     }
     find_quantizers(format, type, src_type, &layout, whole / format.group, &q, wire);
@@ -239,8 +351,10 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
         }
     }
     stats->groups += layout.groups;
-    memset(codes + n, 0, FLCI_CODES_SLACK);
-    pack(codes, n, format.bits, wire + layout.planes);
+    if (codes == room) {
+        memset(codes + n, 0, FLCI_CODES_SLACK);
+        pack(codes, n, format.bits, wire + layout.planes);
+    }
 }
 
 /* ---- Decode ---- */
@@ -289,7 +403,8 @@ static flc_status decode_even(flc_format format, flc_type type, const uint8_t *w
     const uint32_t shift = flci_position_bits(format.group), whole = whole_units(n);
     struct simd_scales s;
     struct padded padded;
-    uint8_t codes[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    uint8_t room[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
+    const uint8_t *codes = room;
     uint8_t positions[2 * FLCI_MAX_GROUPS + FLCI_CODES_SLACK];
     void *out = whole == n ? dst : padded.elems;
     FLCI_TRY(read_scales(format, &layout, wire, &s));
@@ -298,7 +413,11 @@ static flc_status decode_even(flc_format format, flc_type type, const uint8_t *w
                format.metadata == FLC_COMPACT ? flci_position_bits(format.group) : 8, positions);
         FLCI_TRY(check_positions(format, &layout, positions));
     }
-    unpack(wire + layout.planes, n, format.bits, codes);
+    if (format.bits == 8 && whole == n) {
+        codes = wire + layout.planes;
+    } else {
+        unpack(wire + layout.planes, n, format.bits, room);
+    }
     if (format.bits == 1) {
         FOR_TYPE(dst_type, dequantize_elems, 1, codes, whole, shift, &s, out)
     } else {

@@ -15,6 +15,7 @@
 /* Everything about the groups of a block while it is encoded; arrays are whole vectors. */
 struct simd_groups {
     int32_t low_keys[FLCI_MAX_GROUPS], high_keys[FLCI_MAX_GROUPS];
+    int32_t second_low_keys[FLCI_MAX_GROUPS], second_high_keys[FLCI_MAX_GROUPS]; /* with spikes */
     int32_t is_finite[FLCI_MAX_GROUPS]; /* all ones or zero */
     float low[FLCI_MAX_GROUPS], high[FLCI_MAX_GROUPS];
     float target[FLCI_MAX_GROUPS];
@@ -66,17 +67,6 @@ INLINE vf floats_of_keys(flc_type type, int are_halves, vi keys)
         halves[i] = (uint16_t)bits[i];
     }
     return type == FLC_FLOAT16 ? vf_load_halves(type, halves) : (vf)(bits << 16);
-}
-
-static void turn_into_float_keys(flc_type type, uint32_t groups, struct simd_groups *q)
-{
-    for (uint32_t g = 0; g < groups; g += LANES) {
-        const vi low = (vi)floats_of_keys(type, 1, vi_load(q->low_keys + g));
-        const vi high = (vi)floats_of_keys(type, 1, vi_load(q->high_keys + g));
-        vi_store(q->low_keys + g, ((low & INT32_MAX) ^ low >> 31) - (low >> 31));
-        vi_store(q->high_keys + g, ((high & INT32_MAX) ^ high >> 31) - (high >> 31));
-    }
-    q->are_halves = 0;
 }
 
 /* ---- Scales ---- */
@@ -172,7 +162,7 @@ static void find_compact_scales(flc_format format, flc_type type, uint32_t group
     for (uint32_t g = 0; g < real_groups; g++) {
         q->scale[g] = flci_from_bf16(flci_scale_from_compact((uint8_t)q->stored[g], base_exponent));
     }
-    for (uint32_t g = real_groups; g < groups; g++) {
+    for (uint32_t g = real_groups; g < groups || g % LANES != 0; g++) {
         q->scale[g] = 1.0f;
     }
 }

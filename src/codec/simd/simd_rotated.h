@@ -104,6 +104,8 @@ static int find_most(flc_format format, uint32_t groups, struct simd_turned *t)
     }
     target = flci_rotated_target(format.bits, flci_float_of((uint32_t)largest));
     base_exponent = flci_base_exponent(target > FLCI_SCALE_MIN ? target : FLCI_SCALE_MIN);
+    t->is_capped =
+        base_exponent + FLCI_SCALE_OCTAVES >= flci_rotated_largest_exponent(format.group);
     for (uint32_t g = 0; g < groups; g += LANES) {
         const vf own = (vf)vi_load(t->most + g) * unit;
         vi_store(t->most + g, compact_scales(own, flci_rotated_largest_exponent(format.group),
@@ -138,8 +140,7 @@ INLINE vi cut(int is_narrow, vf v, vf inverse)
 {
     const vf z = v * inverse + 0.0f; /* no -0: that is not below 0 */
     const vf magnitude = vf_magnitude(z);
-    return vi_of_floats(vf_min(is_narrow ? magnitude : 0.5f * magnitude, vf_set(1024.0f))) ^
-           ((vi)z >> 31);
+    return vi_of_floats(is_narrow ? magnitude : 0.5f * magnitude) ^ ((vi)z >> 31);
 }
 
 INLINE void quantize_turned(int bits, int is_narrow, uint32_t n, uint32_t shift,

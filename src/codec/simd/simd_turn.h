@@ -17,6 +17,7 @@ struct simd_turned {
     int32_t stored[FLCI_MAX_GROUPS];
     float inverse[FLCI_MAX_GROUPS];
     float inverses[256]; /* by stored scale */
+    int is_capped;       /* scales may be less than their targets by any factor */
 };
 
 /* With the width a constant, its thresholds are too. */

@@ -57,6 +57,11 @@ INLINE uint32_t vi_equal_bits(vi a, vi b)
     return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b);
 }
 
+INLINE uint32_t vh_equal_bits(vh a, vh b)
+{
+    return _mm512_cmpeq_epi16_mask((__m512i)a, (__m512i)b);
+}
+
 INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
 {
     const __mmask32 is_over =
@@ -66,7 +71,7 @@ INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
 
 INLINE vi vi_add_squares(vi sum, vh x)
 {
-    return sum + (vi)_mm512_madd_epi16((__m512i)x, (__m512i)x);
+    return (vi)((vu)sum + (vu)_mm512_madd_epi16((__m512i)x, (__m512i)x));
 }
 
 /* ---- Conversions ---- */
