@@ -16,6 +16,7 @@
 
 #include "arguments.h"
 #include "budget.h"
+#include "collective.h"
 #include "fuzz.h"
 #include "perf_values.h"
 
@@ -87,7 +88,7 @@ static void try_perf(unsigned option, const char *text)
     } else if (option == 4) {
         perf_value_baselines(NULL, text, &o);
     } else {
-        (void)perf_value_algorithm(NULL, text, perf_collective_at(0));
+        argument_algorithm(NULL, text, collective_at(0));
     }
 }
 
