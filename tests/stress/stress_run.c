@@ -346,12 +346,17 @@ static int judge(struct stress_case *c, const struct run *run)
 int stress_run(struct stress_case *c)
 {
     struct run *run = shared_alloc(sizeof *run);
+    const int fds = count_open_fds();
     int failed;
     run->it = c;
     for (int i = 0; i < c->calls; i++) {
         prepare(c, &c->call[i], &run->attempt[i]);
     }
     failed = c->world == STRESS_THREADS ? run_threads(run) : run_processes(run);
+    if (count_open_fds() != fds) {
+        fprintf(stderr, "%d file descriptors are left\n", count_open_fds() - fds);
+        failed = 1;
+    }
     use_row("ref"); /* for the model */
     failed |= judge(c, run);
     for (int i = 0; i < c->calls; i++) {
