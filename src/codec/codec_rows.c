@@ -5,6 +5,8 @@
  */
 #include "codec/codec_rows.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -34,19 +36,29 @@ const struct flci_codec_row *flci_codec_row_at(size_t index)
     return NULL;
 }
 
+static flc_status refuse(const char *wanted)
+{
+    char names[128] = "auto";
+    const struct flci_codec_row *row;
+    for (size_t i = 0, length = 4; (row = flci_codec_row_at(i)) != NULL; i++) {
+        length += (size_t)snprintf(names + length, sizeof names - length, ", %s", row->name);
+        assert(length < sizeof names);
+    }
+    return flci_fail(FLC_ERR_INVALID_ARG, "FLC_CPU is '%s': allowed on this processor are %s",
+                     wanted, names);
+}
+
 flc_status flci_codec_row_choose(const struct flci_codec_row **row)
 {
     const char *wanted = flci_param_text(FLCI_PARAM_CPU);
     for (size_t i = ROWS; i-- > 0;) {
-        if (rows[i]->is_supported() &&
-            (strcmp(wanted, "auto") == 0 || strcmp(wanted, rows[i]->name) == 0)) {
+        if ((strcmp(wanted, "auto") == 0 || strcmp(wanted, rows[i]->name) == 0) &&
+            rows[i]->is_supported()) {
             *row = rows[i];
             return FLC_OK;
         }
     }
-    return flci_fail(FLC_ERR_INVALID_ARG,
-                     "FLC_CPU is '%s': allowed are auto and the codec rows of `flashcomm info`",
-                     wanted);
+    return refuse(wanted);
 }
 
 void flci_load_elems(const struct flci_codec_row *row, flc_type type, const void *src, uint32_t n,

@@ -196,8 +196,12 @@ flc_status flci_call_reduce(struct flci_call *call, enum flci_stage stage, struc
             flci_store_elems(call->row, call->type, call->sum, n, recv_at(call, at + done));
             continue;
         }
-        flci_encode_block(call->row, call->gather, call->type, FLC_FLOAT32, call->sum, n, wire,
-                          &call->stats);
+        if (call->gather.bits == 0) { /* the codec copies raw elements, whatever NaN they hold */
+            flci_store_elems(call->row, call->type, call->sum, n, wire);
+        } else {
+            flci_encode_block(call->row, call->gather, call->type, FLC_FLOAT32, call->sum, n, wire,
+                              &call->stats);
+        }
         FLCI_TRY(
             flci_call_decode(call, FLCI_STAGE_GATHER, me, (struct flci_span){at + done, n}, wire));
         wire += flci_block_bytes(call->gather, call->type, n);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,7 +141,6 @@ static void counters_are_added_to(void **state)
 static void rows_are_chosen_by_name(void **state)
 {
     const struct flci_codec_row *row = NULL;
-    const size_t bytes = bytes_of(int4, FLC_FLOAT32, COUNT);
     size_t rows = 0;
     (void)state;
     assert_ptr_equal(flci_codec_row_at(0), &flci_codec_ref);
@@ -153,10 +153,44 @@ static void rows_are_chosen_by_name(void **state)
     assert_int_equal(setenv("FLC_CPU", "auto", 1), 0);
     assert_int_equal(flci_codec_row_choose(&row), FLC_OK);
     assert_ptr_equal(row, flci_codec_row_at(rows - 1));
-    assert_int_equal(setenv("FLC_CPU", "abacus", 1), 0);
-    assert_encode_refuses(int4, FLC_FLOAT32, elems, COUNT, wire, bytes, "FLC_CPU is 'abacus'");
-    assert_decode_refuses(int4, FLC_FLOAT32, wire, bytes, elems, COUNT, "FLC_CPU is 'abacus'");
     assert_int_equal(unsetenv("FLC_CPU"), 0);
+}
+
+/* The sentence names the value and the rows of this processor, from slowest to fastest. */
+static void assert_row_is_refused(const char *name)
+{
+    const size_t bytes = bytes_of(int4, FLC_FLOAT32, COUNT);
+    const struct flci_codec_row *row;
+    char sentence[256];
+    int length = snprintf(sentence, sizeof sentence,
+                          "FLC_CPU is '%s': allowed on this processor are auto", name);
+    for (size_t i = 0; (row = flci_codec_row_at(i)) != NULL; i++) {
+        length += snprintf(sentence + length, sizeof sentence - (size_t)length, ", %s", row->name);
+    }
+    assert_int_equal(setenv("FLC_CPU", name, 1), 0);
+    assert_encode_refuses(int4, FLC_FLOAT32, elems, COUNT, wire, bytes, sentence);
+    assert_decode_refuses(int4, FLC_FLOAT32, wire, bytes, elems, COUNT, sentence);
+    assert_int_equal(unsetenv("FLC_CPU"), 0);
+}
+
+/* Rows of other processors among them: no processor has all. */
+static void other_rows_are_refused(void **state)
+{
+    static const char *const names[] = {"avx2", "avx512", "neon", "abacus", "REF", "avx", "ref "};
+    size_t refused = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct flci_codec_row *row;
+        size_t at = 0;
+        while ((row = flci_codec_row_at(at)) != NULL && strcmp(row->name, names[i]) != 0) {
+            at++;
+        }
+        if (row == NULL) {
+            assert_row_is_refused(names[i]);
+            refused++;
+        }
+    }
+    assert_true(refused >= 5);
 }
 
 /* A wider range never has a smaller bound: whoever knows a range roughly is still safe. */
@@ -201,6 +235,7 @@ int main(void)
         cmocka_unit_test(no_elements_need_no_buffers),
         cmocka_unit_test(counters_are_added_to),
         cmocka_unit_test(rows_are_chosen_by_name),
+        cmocka_unit_test(other_rows_are_refused),
         cmocka_unit_test(bounds_grow_with_the_range),
         cmocka_unit_test(bounds_of_nonsense_are_nan),
     };

@@ -95,6 +95,26 @@ static void raw_keeps_signed_zeros_and_makes_nans_canonical(void **state)
     reduce_team_destroy(&team);
 }
 
+/* NaN of any pattern, in the contribution that its owner adds exactly, and in the others. */
+static void raw_sums_make_nans_canonical_whatever_the_contributions(void **state)
+{
+    enum { COUNT = 3 * FLC_BLOCK_ELEMS };
+    static const char *const formats[] = {"raw", "int4/raw", "int2:g32:spike:compact/raw"};
+    struct reduce_team team;
+    (void)state;
+    reduce_team_create(&team, RANKS, 0);
+    for (size_t f = 0; f < LENGTH(formats) * LENGTH(types); f++) {
+        const struct reduce_case it = {.count = COUNT,
+                                       .type = types[f % 3],
+                                       .format = formats[f / 3],
+                                       .algorithm = "twostep",
+                                       .data = TEST_NAN,
+                                       .seed = f};
+        assert_int_equal(reduce_team_run(&team, &it, 1), 0);
+    }
+    reduce_team_destroy(&team);
+}
+
 static void a_group_with_a_nan_is_canonical_nan_and_no_other_is_touched(void **state)
 {
     enum { COUNT = 2 * FLC_BLOCK_ELEMS, GROUP = 32, HIT = 5000 };
@@ -305,6 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raw_keeps_signed_zeros_and_makes_nans_canonical),
+        cmocka_unit_test(raw_sums_make_nans_canonical_whatever_the_contributions),
         cmocka_unit_test(a_group_with_a_nan_is_canonical_nan_and_no_other_is_touched),
         cmocka_unit_test(an_invariant_result_does_not_depend_on_its_place),
         cmocka_unit_test(the_workspace_does_not_matter),

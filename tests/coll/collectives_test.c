@@ -121,6 +121,21 @@ static void a_large_prime_count_matches_the_reference(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* Results above 8 MiB are written past the cache. */
+static void a_result_larger_than_the_cache_matches_the_reference(void **state)
+{
+    static const struct coll_case cases[] = {
+        {.kind = COLL_REDUCE_SCATTER, .count = 2200003, .format = "raw", .offset_elems = 1},
+        {.kind = COLL_BROADCAST, .count = 4300007, .type = FLC_BFLOAT16, .format = "raw"},
+    };
+    int failed = 0;
+    (void)state;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        failed += coll_team_run(&(struct coll_team){.ranks = 2}, &cases[i], 1);
+    }
+    assert_int_equal(failed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +143,7 @@ int main(void)
         cmocka_unit_test(counts_around_blocks_match_the_reference),
         cmocka_unit_test(processes_match_the_reference),
         cmocka_unit_test(a_large_prime_count_matches_the_reference),
+        cmocka_unit_test(a_result_larger_than_the_cache_matches_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -180,29 +180,41 @@ static void a_call_too_few_is_a_mismatch(void **state)
 }
 
 /* The same call, but one rank makes fewer of them and leaves: no time-out either. */
+static void try_leaving(enum fault_collective collective, int odd)
+{
+    struct fault_team team;
+    char culprit[32], name[48];
+    fault_team_init(&team, RANKS, TIMEOUT_MS);
+    for (int call = 0; call < 2; call++) {
+        (void)fault_team_add(&team, 20000);
+        for (int rank = 0; rank < RANKS; rank++) {
+            team.script[rank].call[call].collective = collective;
+        }
+    }
+    team.script[odd].calls = 1;
+    team.script[odd].end = FAULT_DESTROY;
+    team.script[odd].end_delay_ms = odd * 50;
+    fault_team_run(&team);
+    (void)snprintf(culprit, sizeof culprit, "rank %d (", odd);
+    (void)snprintf(name, sizeof name, "%s call 2, ", fault_collective_name(collective));
+    for (int rank = 0; rank < RANKS; rank++) {
+        if (rank != odd) {
+            fault_team_expect(&team, rank, FLC_ERR_PEER, culprit, 0, QUICK_MS);
+            expect_sentence(team.sentence[rank], name);
+            expect_sentence(team.sentence[rank], "is gone");
+        }
+    }
+    fault_team_expect(&team, odd, FLC_OK, NULL, 0, QUICK_MS);
+    fault_team_fini(&team);
+}
+
 static void a_rank_that_leaves_early_is_named(void **state)
 {
     (void)state;
-    for (int odd = 0; odd < RANKS; odd++) {
-        struct fault_team team;
-        char culprit[32];
-        fault_team_init(&team, RANKS, TIMEOUT_MS);
-        (void)fault_team_add(&team, 20000);
-        (void)fault_team_add(&team, 20000);
-        team.script[odd].calls = 1;
-        team.script[odd].end = FAULT_DESTROY;
-        team.script[odd].end_delay_ms = odd * 50;
-        fault_team_run(&team);
-        (void)snprintf(culprit, sizeof culprit, "rank %d (", odd);
-        for (int rank = 0; rank < RANKS; rank++) {
-            if (rank != odd) {
-                fault_team_expect(&team, rank, FLC_ERR_PEER, culprit, 0, QUICK_MS);
-                expect_sentence(team.sentence[rank], "all_reduce call 2, ");
-                expect_sentence(team.sentence[rank], "is gone");
-            }
+    for (int collective = 0; collective < FAULT_COLLECTIVES; collective++) {
+        for (int odd = 0; odd < RANKS; odd++) {
+            try_leaving((enum fault_collective)collective, odd);
         }
-        fault_team_expect(&team, odd, FLC_OK, NULL, 0, QUICK_MS);
-        fault_team_fini(&team);
     }
 }
 

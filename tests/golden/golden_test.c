@@ -5,14 +5,15 @@
  *
  * flc_encode must write each wire byte for byte, flc_decode give the decoded bytes, or reject the
  * wire. golden_write.c describes the files; golden_decode_test.py reads them too. Every buffer is
- * as large as it must be and no larger, so that a sanitizer sees a byte beyond.
+ * as large as it must be and no larger, so that a sanitizer sees a byte beyond. FLC_CPU names the
+ * row; the exit status is 77 where this processor does not run it.
  */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "flashcomm/codec.h"
+#include "flashcomm/flashcomm.h"
 
 typedef struct byte_string {
     uint8_t *bytes; /* NULL: the record has no such line */
@@ -246,9 +247,22 @@ static int check_file(const char *path)
     return records;
 }
 
+/* FLC_CPU may name a codec row that this processor does not run: then nothing can be tested. */
+static bool has_row(void)
+{
+    const flc_format raw = {0};
+    uint8_t wire[2] = {0}, decoded[2];
+    if (flc_decode(raw, FLC_BFLOAT16, wire, sizeof wire, decoded, 1) == FLC_OK)
+        return true;
+    printf("golden_test: NOT TESTED: %s\n", flc_last_error(NULL));
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     int records = 0;
+    if (!has_row())
+        return 77;
     for (int i = 1; i < argc; i++)
         records += check_file(argv[i]);
     printf("golden_test: %d cases, %d failures\n", records, failures);

@@ -115,7 +115,7 @@ static int time_calls(const struct rank_state *s)
             return -1;
         }
         if (i >= 0) {
-            times_us[i] = 1e-3 * (double)(now_ns() - start_ns) / o->agg_iters;
+            times_us[i] = (double)(now_ns() - start_ns) / 1e3 / o->agg_iters;
         }
     }
     return 0;

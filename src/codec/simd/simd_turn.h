@@ -47,6 +47,8 @@ struct simd_turned {
         FUNCTION(4, __VA_ARGS__);                                                                  \
     } else if ((count) == 8) {                                                                     \
         FUNCTION(8, __VA_ARGS__);                                                                  \
+    } else if ((count) == 16) {                                                                    \
+        FUNCTION(16, __VA_ARGS__);                                                                 \
     } else {                                                                                       \
         FUNCTION(count, __VA_ARGS__);                                                              \
     }

@@ -10,6 +10,7 @@
 
 #    include <cpuid.h>
 #    include <immintrin.h>
+#    include <stdatomic.h>
 #    include <string.h>
 
 #    define SIMD_TARGET "avx2,fma,f16c,bmi,bmi2"
@@ -17,6 +18,16 @@
 #    include "codec/simd/simd_types.h"
 
 /* ---- Arithmetic ---- */
+
+INLINE __m128i low_half(__m256i v)
+{
+    return _mm256_castsi256_si128(v);
+}
+
+INLINE __m128i high_half(__m256i v)
+{
+    return _mm256_extracti128_si256(v, 1);
+}
 
 INLINE vf vf_fma(vf a, vf b, vf c)
 {
@@ -61,8 +72,7 @@ INLINE uint32_t vi_equal_bits(vi a, vi b)
 INLINE uint32_t vh_equal_bits(vh a, vh b)
 {
     const __m256i equal = (__m256i)(a == b);
-    return (uint32_t)_mm_movemask_epi8(
-        _mm_packs_epi16(_mm256_castsi256_si128(equal), _mm256_extracti128_si256(equal, 1)));
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low_half(equal), high_half(equal)));
 }
 
 INLINE vh vh_choose(vh x, int16_t limit, vh a, vh b)
@@ -82,16 +92,6 @@ INLINE vf vf_load_halves(flc_type type, const uint16_t *at)
     const __m128i halves = _mm_loadu_si128((const __m128i *)(const void *)at);
     return type == FLC_FLOAT16 ? (vf)_mm256_cvtph_ps(halves)
                                : (vf)_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16);
-}
-
-INLINE __m128i low_half(__m256i v)
-{
-    return _mm256_castsi256_si128(v);
-}
-
-INLINE __m128i high_half(__m256i v)
-{
-    return _mm256_extracti128_si256(v, 1);
 }
 
 INLINE void vf_store_halves(flc_type type, vf v, uint16_t *at)
@@ -277,11 +277,18 @@ INLINE void unpack_64(uint32_t width, uint32_t shift, const uint8_t *plane, uint
 #    include "codec/simd/simd_even.h"
 #    include "codec/simd/simd_rotated.h"
 
-/* Not every compiler's __builtin_cpu_supports knows F16C. */
+/* Not every compiler's __builtin_cpu_supports knows F16C. Asked once: CPUID takes microseconds in a
+   virtual machine. */
 static int has_f16c(void)
 {
-    unsigned int a, b, c = 0, d;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+    static atomic_int answer; /* 0: not asked yet */
+    int known = atomic_load_explicit(&answer, memory_order_relaxed);
+    if (known == 0) {
+        unsigned int a, b, c = 0, d;
+        known = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0 ? 1 : -1;
+        atomic_store_explicit(&answer, known, memory_order_relaxed);
+    }
+    return known > 0;
 }
 
 static int is_supported(void)
