@@ -5,13 +5,15 @@
 # packages are installed when you are root, and otherwise the line to run is printed.
 
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
 
-.PHONY: help demo check soak format clean
+.PHONY: help demo check soak install format clean
 
 help:
 	@echo "make demo    all-reduce a real model's partial sums over 4 processes"
 	@echo "make check   build and run the tests"
-	@echo "make soak    the slow tests: several hundred killed ranks"
+	@echo "make soak    the slow tests: several hundred killed ranks, 100,000 random cases"
+	@echo "make install build and install to PREFIX (/usr/local), below DESTDIR if that is set"
 	@echo "make format  format the C sources (clang-format 14)"
 	@echo "make clean   remove build/"
 
@@ -32,6 +34,12 @@ soak:
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS)
 	@ctest --preset soak
+
+install:
+	@scripts/setup.sh demo
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+	@cmake --install build/release --prefix $(PREFIX)
 
 format:
 	@scripts/format.sh

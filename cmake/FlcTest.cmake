@@ -3,8 +3,8 @@
 #
 # flc_add_test: one cmocka test program, registered with ctest.
 #
-#   flc_add_test(NAME name SOURCES file... [LIBS target...] [LABELS label...] [TIMEOUT seconds]
-#                [SERIAL])
+#   flc_add_test(NAME name SOURCES file... [LIBS target...] [LABELS label...] [ARGS argument...]
+#                [TIMEOUT seconds] [SERIAL])
 #
 # A test program sees the library's internal functions, which are hidden: it links the static
 # library and includes from src/ and tests/support/. Exit status 77 is "skipped". SERIAL keeps other
@@ -34,7 +34,7 @@ else()
 endif()
 
 function(flc_add_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS;ARGS")
     if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
         message(FATAL_ERROR "flc_add_test: NAME and SOURCES are needed; "
                             "not understood: '${arg_UNPARSED_ARGUMENTS}'")
@@ -50,8 +50,20 @@ function(flc_add_test)
         "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests/support")
     target_link_libraries(${arg_NAME} PRIVATE
         ${arg_LIBS} flashcomm::flashcomm flc_warnings PkgConfig::CMOCKA)
-    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
+    add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
     set_tests_properties(${arg_NAME} PROPERTIES
         SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
         RUN_SERIAL ${arg_SERIAL})
+endfunction()
+
+# flc_fail_calls: let calls of a program that ask the system for something fail, one at a time, as
+# tests/support/failing_calls.h says.
+function(flc_fail_calls target)
+    target_sources(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/failing_calls.c")
+    target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support")
+    foreach(name malloc calloc realloc aligned_alloc strdup asprintf mmap memfd_create ftruncate fstat stat
+            fopen fdopen pipe2 getrandom socket bind listen accept4 connect getsockopt send sendmsg
+            recv recvmsg rename fork pthread_create open fcntl syscall)
+        target_link_options(${target} PRIVATE -Wl,--wrap=${name})
+    endforeach()
 endfunction()

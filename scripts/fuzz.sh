@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 #
-# Run every fuzzer for a while: scripts/fuzz.sh SECONDS [NAME...], NAME being format, decode, npy,
-# safetensors or gguf.
+# Run every fuzzer for a while: scripts/fuzz.sh SECONDS [NAME...], NAME being that of a source
+# tests/fuzz/fuzz_NAME.c.
 #
 # Fuzzers run side by side, one a core. Each starts from its committed corpus; new inputs and
 # crashes go to build/fuzz/found/NAME. To keep one as a test, copy it to tests/fuzz/corpus/NAME.

@@ -161,6 +161,10 @@ static uint64_t namespace_of_this(const char *path)
 static flc_status introduce(struct introduction *mine)
 {
     FILE *boot = fopen("/proc/sys/kernel/random/boot_id", "re");
+    /* Where no rank can read it, they may still be on one host; but not because of this. */
+    if (boot == NULL && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+        return flci_fail_errno(errno, "opening /proc/sys/kernel/random/boot_id");
+    }
     if (boot != NULL) {
         if (fgets(mine->boot_id, sizeof mine->boot_id, boot) == NULL) {
             mine->boot_id[0] = '\0';

@@ -108,6 +108,10 @@ static void describe_difference(const struct signature *here, const struct signa
     } else if (strncmp(here->algorithm, there->algorithm, sizeof here->algorithm) != 0) {
         (void)snprintf(text, text_bytes, "algorithm is %.31s there and %.31s here",
                        there->algorithm, here->algorithm);
+    } else if (here->stage != there->stage) {
+        (void)snprintf(text, text_bytes, "stage is %s there and %s here",
+                       stage_name((enum flci_stage)there->stage),
+                       stage_name((enum flci_stage)here->stage));
     } else {
         print_format(here->reduce, reduce_here);
         print_format(here->gather, gather_here);

@@ -5,6 +5,7 @@
  */
 #include "transport/join.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -21,6 +22,14 @@ static flc_status differ_text(const struct flci_join *mine, const struct flci_jo
 {
     return flci_fail(FLC_ERR_MISMATCH, "%s differs: '%.31s' on rank %d, '%.31s' on rank %d", what,
                      my_text, mine->rank, their_text, theirs->rank);
+}
+
+/* A peer's bytes may be no format at all. */
+static void print_format(flc_format format, char text[FLC_FORMAT_TEXT_BYTES])
+{
+    if (flc_format_print(format, text, FLC_FORMAT_TEXT_BYTES) != FLC_OK) {
+        (void)snprintf(text, FLC_FORMAT_TEXT_BYTES, "unknown");
+    }
 }
 
 flc_status flci_join_check(const struct flci_join *mine, const struct flci_join *theirs)
@@ -51,10 +60,8 @@ flc_status flci_join_check(const struct flci_join *mine, const struct flci_join 
         memcmp(&mine->gather, &theirs->gather, sizeof mine->gather) != 0) {
         char my_text[FLC_FORMAT_TEXT_BYTES], their_text[FLC_FORMAT_TEXT_BYTES];
         const int is_reduce = memcmp(&mine->reduce, &theirs->reduce, sizeof mine->reduce) != 0;
-        FLCI_TRY(
-            flc_format_print(is_reduce ? mine->reduce : mine->gather, my_text, sizeof my_text));
-        FLCI_TRY(flc_format_print(is_reduce ? theirs->reduce : theirs->gather, their_text,
-                                  sizeof their_text));
+        print_format(is_reduce ? mine->reduce : mine->gather, my_text);
+        print_format(is_reduce ? theirs->reduce : theirs->gather, their_text);
         return differ_text(mine, theirs, is_reduce ? "reduce format" : "gather format", my_text,
                            their_text);
     }

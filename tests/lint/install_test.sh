@@ -2,20 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 #
-# A program can be built against the installed library, by pkg-config and by the CMake package, also
-# after the installed tree was moved: install_test.sh BUILD_FOLDER CMAKE.
+# A program in C or C++ can be built against the installed library, static or shared, by pkg-config
+# and by the CMake package, also after the installed tree was moved; and a shared library exports
+# what it should: install_test.sh BUILD_FOLDER CMAKE [PYTHON], the folder being of a static build.
 set -eu
 
 build=$1
 cmake=$2
+python=${3:-}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/../..
+cc=${CC:-cc}
+cxx=$(command -v c++ || command -v g++ || command -v clang++ || true)
+version=$(sed -n 's/.*FLC_VERSION_STRING "\(.*\)".*/\1/p' "$root/include/flashcomm/version.h")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-"$cmake" --install "$build" --prefix "$work/first" >/dev/null
-mv "$work/first" "$work/moved"
+fail() {
+    echo "install_test: $*" >&2
+    exit 1
+}
 
-"$work/moved/bin/flashcomm" --help >/dev/null
-echo "the command runs"
+quietly() {
+    "$@" >"$work/log" 2>&1 || { cat "$work/log"; fail "failed: $*"; }
+}
 
 mkdir "$work/user"
 cat >"$work/user/main.c" <<'END'
@@ -25,33 +35,89 @@ cat >"$work/user/main.c" <<'END'
 int main(void)
 {
     flc_comm *comm = NULL;
+    flc_comm_config config = FLC_COMM_CONFIG_INIT;
+    flc_coll_config coll = FLC_COLL_CONFIG_INIT;
+    const float send[2] = {1.0f, 2.0f};
+    float recv[2] = {0.0f, 0.0f};
+    config.coll = &coll;
     if (strcmp(flc_version(), FLC_VERSION_STRING) != 0)
         return 1;
-    if (flc_comm_create_local(1, NULL, &comm) != FLC_OK)
+    if (flc_comm_create_local(1, &config, &comm) != FLC_OK)
         return 2;
-    flc_comm_destroy(comm);
-    if (!(flc_format_spike_bound(FLC_FLOAT16, 1.0) > 0.0))
+    if (flc_all_reduce(comm, send, recv, 2, FLC_FLOAT32, FLC_SUM, NULL) != FLC_OK)
         return 3;
-    return 0;
+    flc_comm_destroy(comm);
+    if (memcmp(send, recv, sizeof send) != 0)
+        return 4;
+    return flc_format_spike_bound(FLC_FLOAT16, 1.0) > 0.0 ? 0 : 5;
 }
 END
+cp "$work/user/main.c" "$work/user/main.cpp"
 cat >"$work/user/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.25)
 project(user LANGUAGES C)
+find_package(flashcomm 99 QUIET)
+if(flashcomm_FOUND)
+    message(FATAL_ERROR "the package says that it is version 99")
+endif()
 find_package(flashcomm 0.1 REQUIRED)
 add_executable(user main.c)
 target_link_libraries(user PRIVATE flashcomm::flashcomm)
 END
 
-pc_dir=$(dirname "$(find "$work/moved" -name flashcomm.pc)")
-flags=$(PKG_CONFIG_PATH=$pc_dir pkg-config --cflags --libs flashcomm)
-# shellcheck disable=SC2086 # flags
-"${CC:-cc}" -std=c17 "$work/user/main.c" $flags -o "$work/by_pkg_config"
-LD_LIBRARY_PATH=$(dirname "$pc_dir") "$work/by_pkg_config"
-echo "built by pkg-config"
+by_pkg_config() { # PREFIX, of a tree that was moved there
+    pc_dir=$(dirname "$(find "$1" -name flashcomm.pc)")
+    export PKG_CONFIG_PATH="$pc_dir"
+    [ "$(pkg-config --modversion flashcomm)" = "$version" ] || fail "flashcomm.pc: another version"
+    flags=$(pkg-config --cflags --libs flashcomm)
+    warnings="-Wall -Wextra -Wpedantic -Werror"
+    # shellcheck disable=SC2086 # flags
+    "$cc" -std=c17 $warnings "$work/user/main.c" $flags -o "$work/by_pkg_config"
+    LD_LIBRARY_PATH=$(dirname "$pc_dir") "$work/by_pkg_config"
+    if [ -n "$cxx" ]; then
+        # shellcheck disable=SC2086 # flags
+        "$cxx" -std=c++17 $warnings "$work/user/main.cpp" $flags -o "$work/by_pkg_config"
+        LD_LIBRARY_PATH=$(dirname "$pc_dir") "$work/by_pkg_config"
+    fi
+}
 
-"$cmake" -G Ninja -S "$work/user" -B "$work/user/build" -DCMAKE_C_COMPILER="${CC:-cc}" \
-    -DCMAKE_PREFIX_PATH="$work/moved" >"$work/log" || { cat "$work/log"; exit 1; }
-"$cmake" --build "$work/user/build" >"$work/log" || { cat "$work/log"; exit 1; }
-"$work/user/build/user"
-echo "built by the CMake package"
+by_cmake() { # PREFIX
+    rm -rf "$work/user/build"
+    quietly "$cmake" -G Ninja -S "$work/user" -B "$work/user/build" -DCMAKE_C_COMPILER="$cc" \
+        -DCMAKE_PREFIX_PATH="$1"
+    quietly "$cmake" --build "$work/user/build"
+    "$work/user/build/user"
+}
+
+check_tree() { # BUILD_FOLDER NAME
+    quietly "$cmake" --install "$1" --prefix "$work/$2-first"
+    mv "$work/$2-first" "$work/$2"
+    [ "$("$work/$2/bin/flashcomm" --version)" = "flashcomm $version" ] || fail "the command"
+    [ -f "$work/$2/share/man/man1/flashcomm.1" ] || fail "no manual page"
+    for header in "$root"/include/flashcomm/*.h; do
+        [ -f "$work/$2/include/flashcomm/$(basename "$header")" ] || fail "no $header"
+    done
+    by_pkg_config "$work/$2"
+    by_cmake "$work/$2"
+    echo "$2: the command runs, programs were built by pkg-config and by the CMake package"
+}
+
+check_tree "$build" static
+[ -n "$(find "$work/static" -name libflashcomm.a)" ] || fail "$build is no static build"
+
+quietly "$cmake" -G Ninja -S "$root" -B "$work/build" -DCMAKE_C_COMPILER="$cc" \
+    -DBUILD_SHARED_LIBS=ON -DFLC_WERROR=ON
+quietly "$cmake" --build "$work/build"
+check_tree "$work/build" shared
+library=$(find "$work/shared" -name libflashcomm.so)
+[ -n "$library" ] || fail "no shared library was installed"
+[ "$(readlink "$library")" = "libflashcomm.so.${version%.*}" ] || fail "$library: another soname"
+if [ -z "$python" ]; then
+    echo "no python3: the exported symbols were not looked at"
+    exit 77
+fi
+"$python" "$here/symbols_test.py" "$library"
+if [ -z "$cxx" ]; then
+    echo "no C++ compiler found: built programs in C only"
+    exit 77
+fi

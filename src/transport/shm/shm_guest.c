@@ -17,6 +17,8 @@
 /* How long ranks wait beyond the time-out for rank 0, which knows who is missing, to say so. */
 #define GRACE_US 500000
 #define RETRY_MS 5
+/* Room for the memfd and a pidfd of every rank. */
+#define CONTROL_BYTES CMSG_SPACE((FLC_MAX_RANKS + 1) * sizeof(int))
 
 static flc_status host_is_gone(const char *name)
 {
@@ -55,23 +57,44 @@ static flc_status connect_to_job(const char *name, const struct flci_join *join,
     }
 }
 
+static void close_all(const int *fds, int count)
+{
+    for (int i = 0; i < count; i++) {
+        (void)close(fds[i]);
+    }
+}
+
 /* File descriptors in a message; if there are not `wanted`, none are kept. */
 static int take_fds(struct msghdr *message, int *fds, int wanted)
 {
     const struct cmsghdr *header = CMSG_FIRSTHDR(message);
+    int all[CONTROL_BYTES / sizeof(int)]; /* its padding may hold one too */
     int found = 0;
     if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
         found = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        found = found > FLC_MAX_RANKS + 1 ? FLC_MAX_RANKS + 1 : found;
-        memcpy(fds, CMSG_DATA(header), (size_t)found * sizeof(int));
+        memcpy(all, CMSG_DATA(header), (size_t)found * sizeof(int));
     }
     if (found != wanted) {
-        for (int i = 0; i < found; i++) {
-            (void)close(fds[i]);
-        }
+        close_all(all, found);
         return 0;
     }
+    if (wanted > 0) {
+        memcpy(fds, all, (size_t)wanted * sizeof(int));
+    }
     return 1;
+}
+
+static flc_status receive_reply(const struct flci_shm_visit *visit, struct msghdr *message)
+{
+    ssize_t received = recvmsg(visit->socket, message, MSG_CMSG_CLOEXEC);
+    if (received < 0 && errno == ECONNRESET) {
+        /* A host that turned us away before it read our hello: its answer is behind the error. */
+        received = recvmsg(visit->socket, message, MSG_CMSG_CLOEXEC);
+    }
+    if (received < 0) {
+        message->msg_controllen = 0; /* nothing came */
+    }
+    return received == (ssize_t)sizeof(struct flci_shm_reply) ? FLC_OK : host_is_gone(visit->name);
 }
 
 /* Wait for the host's next word; with OK must come `wanted` file descriptors. */
@@ -81,35 +104,33 @@ static flc_status hear(const struct flci_shm_visit *visit, int *fds, int wanted)
     struct iovec data = {.iov_base = &reply, .iov_len = sizeof reply};
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE((FLC_MAX_RANKS + 1) * sizeof(int))];
+        char bytes[CONTROL_BYTES];
     } control = {0};
     struct msghdr message = {.msg_iov = &data,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
-    ssize_t received;
+    flc_status status;
+    int has_fds;
     if (!flci_shm_await(visit->socket, visit->deadline_us)) {
         return flci_fail(FLC_ERR_TIMEOUT, "rank 0 of job '%s' did not answer within %lld ms",
                          visit->name, (long long)visit->join->timeout_ms);
     }
-    received = recvmsg(visit->socket, &message, MSG_CMSG_CLOEXEC);
-    if (received < 0 && errno == ECONNRESET) {
-        /* A host that turned us away before it read our hello: its answer is behind the error. */
-        received = recvmsg(visit->socket, &message, MSG_CMSG_CLOEXEC);
-    }
-    if (received != (ssize_t)sizeof reply) {
-        return host_is_gone(visit->name);
-    }
+    status = receive_reply(visit, &message);
+    has_fds = take_fds(&message, fds, wanted); /* also those that came with bad news */
     reply.sentence[sizeof reply.sentence - 1] = '\0';
-    if (reply.status != FLC_OK) {
-        return flci_fail((flc_status)reply.status, "%s", reply.sentence);
+    if (status == FLC_OK && reply.status != FLC_OK) {
+        status = flci_fail((flc_status)reply.status, "%s", reply.sentence);
     }
-    if (wanted > 0 && !take_fds(&message, fds, wanted)) {
+    if (status == FLC_OK && !has_fds) {
         return flci_fail(FLC_ERR_SYSTEM,
                          "job '%s': shared memory did not arrive (too many open files?)",
                          visit->name);
     }
-    return FLC_OK;
+    if (status != FLC_OK && has_fds) {
+        close_all(fds, wanted);
+    }
+    return status;
 }
 
 flc_status flci_shm_visit(const char *name, const struct flci_join *join, const pid_t *pids,
