@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 #
-# Install rules: the library, its headers, the command, flashcomm.pc and the CMake package.
+# Install rules: the library, its headers and manual page, the command, flashcomm.pc and the
+# CMake package.
 #
 # Both descriptions find their prefix from where they lie, so that an installed tree can be moved.
 
@@ -16,6 +17,8 @@ install(TARGETS flashcomm EXPORT flashcomm_targets)
 install(TARGETS flashcomm_tool)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/flashcomm" TYPE INCLUDE
         FILES_MATCHING PATTERN "*.h")
+install(FILES "${PROJECT_SOURCE_DIR}/docs/man/flashcomm.3"
+    DESTINATION "${CMAKE_INSTALL_MANDIR}/man3")
 install(EXPORT flashcomm_targets NAMESPACE flashcomm:: DESTINATION "${flc_package_dir}")
 
 configure_package_config_file(

@@ -93,7 +93,9 @@ check_tree() { # BUILD_FOLDER NAME
     quietly "$cmake" --install "$1" --prefix "$work/$2-first"
     mv "$work/$2-first" "$work/$2"
     [ "$("$work/$2/bin/flashcomm" --version)" = "flashcomm $version" ] || fail "the command"
-    [ -f "$work/$2/share/man/man1/flashcomm.1" ] || fail "no manual page"
+    for page in man1/flashcomm.1 man3/flashcomm.3; do
+        [ -f "$work/$2/share/man/$page" ] || fail "no $page"
+    done
     for header in "$root"/include/flashcomm/*.h; do
         [ -f "$work/$2/include/flashcomm/$(basename "$header")" ] || fail "no $header"
     done

@@ -4,9 +4,9 @@
 """
 The symbols of the library: symbols_test.py LIBRARY [--update].
 
-The public headers, exported_symbols.txt (the ABI list, reviewed line by line) and the default
-visibility of what the library defines must say the same. What is hidden starts with flci_. LIBRARY
-is libflashcomm.a or .so; --update rewrites the list from the headers.
+The public headers, exported_symbols.txt (the ABI list, reviewed line by line), the manual page and
+the default visibility of what the library defines must say the same. What is hidden starts with
+flci_. LIBRARY is libflashcomm.a or .so; --update rewrites the list from the headers.
 """
 import pathlib
 import re
@@ -15,6 +15,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = pathlib.Path(__file__).with_name("exported_symbols.txt")
+MAN_PAGE = ROOT / "docs/man/flashcomm.3"
 # readelf -sW: number, value, size, type, binding, visibility, section, name
 SYMBOL = re.compile(r"^\s*\d+:\s+\S+\s+\S+\s+\S+\s+(GLOBAL|WEAK)\s+(\w+)\s+(\w+)\s+([\w.]+)")
 
@@ -60,6 +61,8 @@ def main(argv):
     default, hidden = defined(argv[1])
     problems = report(headers - listed, "in the headers, not in exported_symbols.txt")
     problems += report(listed - headers, "in exported_symbols.txt, not in the headers")
+    manual = set(re.findall(r"\bflc_\w+", MAN_PAGE.read_text()))
+    problems += report(listed - manual, f"not in {MAN_PAGE.name}")
     problems += report(listed - default, "listed, but the library does not export it")
     problems += report(default - listed, "exported, but not listed")
     problems += report({n for n in default if not n.startswith("flc_")}, "exported without flc_")
