@@ -14,8 +14,9 @@
 
 /*
  * Blocks of a piece, where the slots hold more: 256 KiB of raw float32, so that the slots two ranks
- * work in stay in their caches. Measured with two processes, raw float32 and int4: a 4 MiB
- * all_reduce took 1.13 ms with 4 blocks, 0.55 with 8, 0.36 with 16, 0.40 with 32, 0.83 with 64.
+ * work in stay in their caches. The least of 60 calls of a raw float32 all_reduce of 4 MiB by two
+ * processes took 1.13 ms with 4 blocks, 0.55 with 8, 0.36 with 16, 0.40 with 32, 0.83 with 64; int4
+ * is as flat from 16 on.
  */
 #define PIECE_BLOCKS_MAX ((size_t)16)
 

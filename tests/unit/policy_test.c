@@ -32,6 +32,9 @@ static void rows_are_complete(void **state)
         }
     }
     assert_true(rows > 0);
+    assert_string_equal(flci_collective_name(FLCI_ALL_TO_ALL_V), "all_to_all_v");
+    assert_string_equal(flci_collective_name((enum flci_collective)0), "unknown");
+    assert_string_equal(flci_collective_name((enum flci_collective)99), "unknown");
     assert_null(flci_algorithm_at(rows));
     assert_null(flci_algorithm_at(SIZE_MAX));
 }
@@ -55,6 +58,31 @@ static void size_decides(void **state)
             FLC_OK);
         assert_ptr_equal(algorithm, cases[i].algorithm);
         assert_true(strlen(reason) > 0);
+    }
+}
+
+static void the_only_algorithm_is_chosen(void **state)
+{
+    static const struct {
+        enum flci_collective collective;
+        const struct flci_algorithm *algorithm;
+    } cases[] = {
+        {FLCI_REDUCE_SCATTER, &flci_reduce_scatter_direct},
+        {FLCI_ALL_GATHER, &flci_all_gather_direct},
+        {FLCI_ALL_TO_ALL, &flci_all_to_all_direct},
+        {FLCI_ALL_TO_ALL_V, &flci_all_to_all_v_direct},
+        {FLCI_BROADCAST, &flci_broadcast_direct},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct flci_algorithm *algorithm = NULL;
+        const char *reason = NULL;
+        assert_int_equal(flci_policy_choose(cases[i].collective, "auto", i, &algorithm, &reason),
+                         FLC_OK);
+        assert_ptr_equal(algorithm, cases[i].algorithm);
+        assert_true(strlen(reason) > 0);
+        assert_int_equal(flci_policy_choose(cases[i].collective, "twostep", i, &algorithm, &reason),
+                         FLC_ERR_INVALID_ARG);
     }
 }
 
@@ -95,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_complete),
         cmocka_unit_test(size_decides),
+        cmocka_unit_test(the_only_algorithm_is_chosen),
         cmocka_unit_test(a_name_decides_whatever_the_size),
         cmocka_unit_test(unknown_names_are_refused),
     };
