@@ -32,8 +32,9 @@ static struct group look_at(flc_format format, const float *x, const float *y, s
     }
     for (size_t i = 0; i < n; i++) {
         if (!format.spikes || (i != g.min_at && i != g.max_at)) {
-            low = fmin(low, (double)x[i]);
-            high = fmax(high, (double)x[i]);
+            /* No fmin and fmax: gcc 12 fails to compile them for 64-bit Arm with -O3. */
+            low = (double)x[i] < low ? (double)x[i] : low;
+            high = (double)x[i] > high ? (double)x[i] : high;
         }
     }
     g.low = low > high ? 0.0 : low;
