@@ -8,7 +8,8 @@
  * and maximum travel as 16-bit floats and leave the range), compact metadata, and rotation.
  * docs/format.md defines every byte, docs/numerics.md every error bound. All functions here are
  * thread-safe, allocate nothing, and leave the caller's floating-point environment as it was; their
- * results depend on their arguments alone.
+ * results depend on their arguments alone, and on FLC_CPU only
+ * in that it must name a codec row.
  */
 #ifndef FLASHCOMM_CODEC_H
 #define FLASHCOMM_CODEC_H

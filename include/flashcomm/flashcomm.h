@@ -5,8 +5,9 @@
  *
  * A communicator joins `ranks` ranks. Every rank calls the same collectives in the same order;
  * each call blocks until its result is written. What several ranks receive is bit-identical on
- * all of them. No wait is unbounded: a dead peer, a peer that makes another call, a time-out or an
- * abort ends every rank's call with an error, after which the communicator can only be destroyed.
+ * all of them (a broadcast's root keeps its own elements). No wait is unbounded: a dead peer, a
+ * peer that makes another call, a time-out or an abort ends every rank's call with an error, after
+ * which the communicator can only be destroyed.
  */
 #ifndef FLASHCOMM_FLASHCOMM_H
 #define FLASHCOMM_FLASHCOMM_H
@@ -41,8 +42,8 @@ typedef enum flc_op {
 #define FLC_INVARIANT (1u << 0)
 
 /*
- * Start from FLC_COLL_CONFIG_INIT. Must be the same on every rank. all_reduce uses both formats,
- * reduce_scatter `reduce`, all others `gather`.
+ * Start from FLC_COLL_CONFIG_INIT. Must be the same on every rank. all_reduce uses both formats
+ * (its algorithm oneshot `reduce` alone), reduce_scatter `reduce`, all others `gather`.
  */
 typedef struct flc_coll_config {
     size_t struct_bytes; /* sizeof(flc_coll_config) */
@@ -155,7 +156,7 @@ FLC_API const char *flc_last_error(const flc_comm *comm);
  *
  *   send    [count] elements of `type`
  *   recv    [count] elements; may equal `send` (in place), otherwise must not overlap it
- *   count   elements, the same on every rank; 0 writes nothing
+ *   count   elements, the same on every rank; 0 writes nothing, and the buffers may be NULL
  *   op      FLC_SUM or FLC_AVG
  *   config  the same on every rank; NULL = the communicator's
  *
@@ -163,8 +164,8 @@ FLC_API const char *flc_last_error(const flc_comm *comm);
  * |recv - exact|. A NaN in the result is the canonical quiet NaN. With one rank: an exact copy.
  * Blocks until recv is written. Not thread-safe per communicator; all ranks must issue their
  * collectives in one order.
- * Errors: INVALID_ARG (pointer, overlap, type, op, config), MISMATCH (ranks called different
- *         things), PEER (a rank died), TIMEOUT, ABORTED, CORRUPT (a message is not what its
+ * Errors: INVALID_ARG (pointer, overlap, count, type, op, root, config), MISMATCH (ranks called
+ * different things), PEER (a rank died), TIMEOUT, ABORTED, CORRUPT (a message is not what its
  *         sender's call makes); after the last five the communicator can only be destroyed, and
  *         recv is unspecified.
  * Since 0.1.
@@ -174,7 +175,7 @@ FLC_API flc_status flc_all_reduce(flc_comm *comm, const void *send, void *recv, 
 
 /*
  * The following share the contract of flc_all_reduce where they say nothing else: blocking,
- * ordering, NaN, errors, the exact copy with one rank. All since 0.1.
+ * ordering, accuracy (docs/numerics.md), NaN, errors, the exact copy with one rank. All since 0.1.
  */
 
 /*
@@ -225,8 +226,8 @@ FLC_API flc_status flc_all_to_all(flc_comm *comm, const void *send, void *recv, 
  *   send_counts, send_offsets  [ranks] elements: chunk d of send lies at send_offsets[d]
  *   recv_counts, recv_offsets  [ranks] elements, likewise; recv_counts[s] must be what rank s has
  *                              in its send_counts for this rank (else MISMATCH on all ranks)
- *   send, recv                 may be NULL where all counts are 0. Chunks of recv must overlap
- *                              neither each other nor chunks of send: not in place
+ *   send, recv                 may be NULL where all their counts are 0. Chunks of recv must
+ *                              overlap neither each other nor chunks of send: not in place
  *
  * One's own chunk is copied exactly. Counts and offsets may differ between ranks.
  */

@@ -9,7 +9,6 @@
 
 /* A buffer of a call, to be compared with others. */
 struct extent {
-    const char *name;
     uintptr_t at;
     size_t bytes;
 };
@@ -51,8 +50,8 @@ static flc_status check_buffers(const struct flci_call *call, const char *count_
 {
     const size_t chunk = call->count * flc_type_bytes(call->type);
     const size_t chunks = send_chunks > recv_chunks ? send_chunks : recv_chunks;
-    const struct extent send = {"send", (uintptr_t)call->send, send_chunks * chunk};
-    const struct extent recv = {"recv", (uintptr_t)call->recv, recv_chunks * chunk};
+    const struct extent send = {(uintptr_t)call->send, send_chunks * chunk};
+    const struct extent recv = {(uintptr_t)call->recv, recv_chunks * chunk};
     FLCI_TRY(check_count(count_name, call->count, chunks, call->type));
     if (call->count == 0) {
         return FLC_OK;
@@ -102,8 +101,7 @@ struct chunks {
 static struct extent chunk_extent(const struct chunks *c, int rank, flc_type type)
 {
     const size_t size = flc_type_bytes(type);
-    return (struct extent){c->name, (uintptr_t)c->buffer + c->offsets[rank] * size,
-                           c->counts[rank] * size};
+    return (struct extent){(uintptr_t)c->buffer + c->offsets[rank] * size, c->counts[rank] * size};
 }
 
 static flc_status check_chunks(const struct chunks *c, int ranks, flc_type type)

@@ -64,11 +64,11 @@ static const char *algorithm_names(enum flci_collective collective, char *text, 
 
 /* A name given with the call must be one of this collective's. The communicator's, or that of
    FLC_ALGO, speaks for the collectives that have it; it leaves the others automatic. */
-static flc_status choose(struct flci_call *call, size_t elems, const char *asked,
+static flc_status choose(struct flci_call *call, const char *asked,
                          const struct flci_settings *settings, const char **reason)
 {
     char names[128];
-    if (flci_policy_choose(call->collective, settings->algorithm, elems, &call->algorithm,
+    if (flci_policy_choose(call->collective, settings->algorithm, call->count, &call->algorithm,
                            reason) == FLC_OK) {
         return FLC_OK;
     }
@@ -77,7 +77,20 @@ static flc_status choose(struct flci_call *call, size_t elems, const char *asked
                          flci_collective_name(call->collective),
                          algorithm_names(call->collective, names, sizeof names));
     }
-    return flci_policy_choose(call->collective, "auto", elems, &call->algorithm, reason);
+    return flci_policy_choose(call->collective, "auto", call->count, &call->algorithm, reason);
+}
+
+/* Elements of recv, in all chunks. */
+static size_t elems_received(const struct flci_call *call, int ranks)
+{
+    size_t elems = call->count;
+    if (call->collective == FLCI_ALL_GATHER || call->collective == FLCI_ALL_TO_ALL) {
+        elems *= (size_t)ranks;
+    }
+    for (int rank = 0; call->collective == FLCI_ALL_TO_ALL_V && rank < ranks; rank++) {
+        elems += call->recv_counts[rank];
+    }
+    return elems;
 }
 
 static void keep_call(flc_comm *comm, const struct flci_call *call, const char *reason)
@@ -91,9 +104,9 @@ static void keep_call(flc_comm *comm, const struct flci_call *call, const char *
         .sent_bytes = call->sent_bytes,
         .stats = call->stats,
     };
-    flci_log(FLCI_LOG_TRACE, "rank %d call %llu: %s, %zu elements, %s (%s)", comm->rank,
-             (unsigned long long)call->number, flci_collective_name(call->collective), call->count,
-             comm->last_call.algorithm, comm->last_call.reason);
+    flci_log(FLCI_LOG_TRACE, "rank %d call %llu: %s, %zu elements received, %s (%s)", comm->rank,
+             (unsigned long long)call->number, flci_collective_name(call->collective),
+             call->recv_elems, comm->last_call.algorithm, comm->last_call.reason);
 }
 
 static flc_status run_checked(flc_comm *comm, struct flci_call *call, const flc_coll_config *config)
@@ -101,8 +114,7 @@ static flc_status run_checked(flc_comm *comm, struct flci_call *call, const flc_
     struct flci_settings settings;
     const char *reason;
     FLCI_TRY(flci_settings_for_call(&comm->settings, config, &settings));
-    FLCI_TRY(
-        choose(call, call->count, config == NULL ? NULL : config->algorithm, &settings, &reason));
+    FLCI_TRY(choose(call, config == NULL ? NULL : config->algorithm, &settings, &reason));
     if (comm->ranks == 1 && atomic_load(&comm->is_aborted)) {
         comm->failed = FLC_ERR_ABORTED;
     }
@@ -110,6 +122,7 @@ static flc_status run_checked(flc_comm *comm, struct flci_call *call, const flc_
         return flci_fail(comm->failed, "this communicator failed earlier (%s): destroy it",
                          flc_strerror(comm->failed));
     }
+    call->recv_elems = elems_received(call, comm->ranks);
     call->transport = comm->transport;
     call->row = comm->row;
     call->number = ++comm->calls;

@@ -74,14 +74,14 @@ void flci_load_elems(const struct flci_codec_row *row, flc_type type, const void
 void flci_store_elems(const struct flci_codec_row *row, flc_type type, const float *x, uint32_t n,
                       void *dst)
 {
-    uint32_t *words = dst;
+    float *floats = dst;
     if (type != FLC_FLOAT32) {
         row->store_halves(type, x, n, dst);
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t u = flci_bits_of(x[i]);
-        words[i] = (u & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : u;
+        floats[i] = flci_float_of((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : u);
     }
 }
 

@@ -85,7 +85,8 @@ static inline void flci_unpack_planes(const uint8_t *planes, uint32_t count, uin
 /* Bytes that may be written behind the last of an array of codes. */
 #define FLCI_CODES_SLACK 64
 
-/* The base exponent of a block, 0 where it has none; CORRUPT for a header no encoder writes. */
+/* The base exponent of a block, left alone where it has none; CORRUPT for a header no encoder
+ * writes. */
 flc_status flci_check_header(flc_format format, const uint8_t *wire, int *base_exponent);
 
 #endif

@@ -49,7 +49,7 @@ static uint32_t block_at(size_t count, size_t done)
 static void copy_to_recv(struct flci_call *call, const void *elems, size_t at, size_t count)
 {
     const size_t size = flc_type_bytes(call->type);
-    if (call->count > CACHED_RESULT_BYTES / size) {
+    if (call->recv_elems > CACHED_RESULT_BYTES / size) {
         flci_copy_past_cache(recv_at(call, at), elems, count * size);
     } else {
         memcpy(recv_at(call, at), elems, count * size);

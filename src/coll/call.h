@@ -40,7 +40,8 @@ struct flci_call {
     enum flci_collective collective;
     const void *send;
     void *recv;
-    size_t count; /* elements: of the buffer, or of a chunk; 0 for all_to_all_v */
+    size_t count;      /* elements: of the buffer, or of a chunk; 0 for all_to_all_v */
+    size_t recv_elems; /* of recv, in all chunks */
     flc_type type;
     flc_op op; /* 0 where nothing is reduced */
     int root;  /* of a broadcast, else 0 */

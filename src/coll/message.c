@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "coll/algorithm.h"
-#include "coll/call.h"
 
 /*
  * Blocks of a piece, where the slots hold more: 256 KiB of raw float32, so that the slots two ranks

@@ -36,7 +36,8 @@ struct flci_transport_ops {
        post(). */
     flc_status (*begin)(struct flci_transport *transport, int to, uint8_t **slot);
 
-    /* Send the slot that begin() gave. */
+    /* Send the slot that begin() gave. It stays as it is, for its sender to read, until the second
+       begin() from then towards the same rank or all. */
     void (*post)(struct flci_transport *transport, int to);
 
     /* Wait for the next message of rank `from`, to this rank alone or to all: they arrive in the

@@ -41,10 +41,9 @@ INLINE void store_elems(flc_type type, vf v, void *dst, size_t at)
 static inline void put_elem(flc_type type, float x, void *dst, size_t at)
 {
     if (type == FLC_FLOAT32) {
-        const uint32_t bits = flci_bits_of(x);
-        ((uint32_t *)dst)[at] = (bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : bits;
+        ((float_any *)dst)[at] = x == x ? x : flci_float_of(0x7fc00000u);
     } else {
-        ((uint16_t *)dst)[at] = type == FLC_FLOAT16 ? flci_to_fp16(x) : flci_to_bf16(x);
+        ((half_any *)dst)[at] = type == FLC_FLOAT16 ? flci_to_fp16(x) : flci_to_bf16(x);
     }
 }
 

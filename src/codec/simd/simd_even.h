@@ -19,8 +19,8 @@
 /* flci_spike_of; a finite half is its own. */
 static inline uint16_t spike_at(flc_type type, flc_type src_type, const void *src, size_t at)
 {
-    return src_type == FLC_FLOAT32 ? flci_spike_of(type, ((const float *)src)[at])
-                                   : ((const uint16_t *)src)[at];
+    return src_type == FLC_FLOAT32 ? flci_spike_of(type, ((const float_any *)src)[at])
+                                   : ((const half_any *)src)[at];
 }
 
 static void put_spikes(flc_format format, flc_type type, flc_type src_type, const void *src,
@@ -176,6 +176,7 @@ static flc_status decode_even(flc_format format, flc_type type, const uint8_t *w
 {
     const struct flci_layout layout = flci_layout_of(format, n);
     const uint32_t shift = flci_position_bits(format.group), whole = whole_units(n);
+    const uint32_t unpacked = (n + 63) / 64 * 64;
     struct simd_scales s;
     struct padded padded;
     uint8_t room[FLC_BLOCK_ELEMS + FLCI_CODES_SLACK];
@@ -194,9 +195,9 @@ static flc_status decode_even(flc_format format, flc_type type, const uint8_t *w
         unpack(wire + layout.planes, n, format.bits, room);
     }
     if (format.bits == 1) {
-        FOR_TYPE(dst_type, dequantize_elems, 1, codes, whole, shift, &s, out)
+        FOR_TYPE(dst_type, dequantize_elems, 1, codes, unpacked, shift, &s, out)
     } else {
-        FOR_TYPE(dst_type, dequantize_elems, 2, codes, whole, shift, &s, out)
+        FOR_TYPE(dst_type, dequantize_elems, 2, codes, unpacked, shift, &s, out)
     }
     if (format.spikes) {
         put_back_spikes(format, type, dst_type, &layout, positions, &s, wire, out);

@@ -36,7 +36,6 @@ static void note_finite(flc_type type, uint32_t groups, struct simd_groups *q)
 {
     const int32_t infinity = !q->are_halves ? 0x7f800000 : type == FLC_FLOAT16 ? 0x7c00 : 0x7f80;
     vi all = vi_set(-1);
-    q->has_nonfinite = 0;
     for (uint32_t g = 0; g < groups; g += LANES) {
         const vi low = vi_load(q->low_keys + g), high = vi_load(q->high_keys + g);
         const vi is_finite = (vi)(low > -infinity) & (vi)(high < infinity);

@@ -202,10 +202,10 @@ static void take_last_spikes(flc_type type, const void *src, uint32_t n, uint32_
     for (uint32_t i = 0; i < n % group; i++) {
         const size_t at = (size_t)g * group + i;
         const int32_t bits =
-            type == FLC_FLOAT32 ? ((const int32_t *)src)[at]
+            type == FLC_FLOAT32 ? (int32_t)flci_bits_of(((const float_any *)src)[at])
             : q->are_halves
-                ? ((const int16_t *)src)[at]
-                : (int32_t)flci_bits_of(flci_from_float16(type, ((const uint16_t *)src)[at]));
+                ? (int16_t)((const half_any *)src)[at]
+                : (int32_t)flci_bits_of(flci_from_float16(type, ((const half_any *)src)[at]));
         const int32_t magnitude = bits & (q->are_halves ? INT16_MAX : INT32_MAX);
         const int32_t key = bits < 0 ? -magnitude : magnitude;
         if (i != q->min_at[g] && i != q->max_at[g]) {

@@ -75,13 +75,8 @@ static void find_inverses(int base_exponent, float *inverses)
         const vi codes = code + lane_numbers();
         int32_t fractions[LANES];
         for (uint32_t i = 0; i < LANES; i++) {
-            fractions[i] = flci_octave_fraction((int)(i & 7u));
-        }
-#if LANES < 8
-        for (uint32_t i = 0; i < LANES; i++) {
             fractions[i] = flci_octave_fraction((code + (int)i) & 7);
         }
-#endif
         const vi scale = ((codes >> 3) + (base_exponent + 127)) << 23 | vi_load(fractions) << 16;
         vf_store(inverses + code, 1.0f / (vf)scale);
     }

@@ -52,6 +52,8 @@ typedef uint16_t vhu __attribute__((vector_size(VECTOR_BYTES)));
 typedef int8_t vs __attribute__((vector_size(VECTOR_BYTES)));
 
 /* The same, anywhere in memory. */
+typedef float float_any __attribute__((may_alias));
+typedef uint16_t half_any __attribute__((may_alias));
 typedef float vf_any __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias));
 typedef int32_t vi_any __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias));
 typedef int16_t vh_any __attribute__((vector_size(VECTOR_BYTES), aligned(1), may_alias));

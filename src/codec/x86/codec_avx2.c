@@ -277,6 +277,8 @@ INLINE void unpack_64(uint32_t width, uint32_t shift, const uint8_t *plane, uint
 #    include "codec/simd/simd_even.h"
 #    include "codec/simd/simd_rotated.h"
 
+SIMD_END
+
 /* Not every compiler's __builtin_cpu_supports knows F16C. Asked once: CPUID takes microseconds in a
    virtual machine. */
 static int has_f16c(void)
@@ -308,7 +310,5 @@ const struct flci_codec_row flci_codec_avx2 = {
     .encode_rotated = encode_rotated,
     .decode_rotated = decode_rotated,
 };
-
-SIMD_END
 
 #endif

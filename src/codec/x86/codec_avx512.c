@@ -215,6 +215,8 @@ INLINE void unpack_64(uint32_t width, uint32_t shift, const uint8_t *plane, uint
 #    include "codec/simd/simd_even.h"
 #    include "codec/simd/simd_rotated.h"
 
+SIMD_END
+
 static int is_supported(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -234,7 +236,5 @@ const struct flci_codec_row flci_codec_avx512 = {
     .encode_rotated = encode_rotated,
     .decode_rotated = decode_rotated,
 };
-
-SIMD_END
 
 #endif
