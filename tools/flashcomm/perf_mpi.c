@@ -44,9 +44,9 @@ int perf_mpi_find(struct perf_mpi *mpi, struct failure *failure)
     const size_t room = sizeof mpi->program - (size_t)(file - mpi->program);
     if ((size_t)snprintf(file, room, "%s", name) >= room || access(mpi->program, X_OK) != 0) {
         return failure_set(failure,
-                           "--baseline mpi: %s was not built, since CMake found no MPI for C "
-                           "(there is no program %s)",
-                           name, mpi->program);
+                           "--baseline mpi: there is no program %s; it is built where CMake finds "
+                           "MPI for C",
+                           mpi->program);
     }
     const char *const path = getenv("PATH");
     for (const char *part = path == NULL ? "" : path; *part != '\0';) {
