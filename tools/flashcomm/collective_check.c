@@ -27,12 +27,11 @@ int collective_check(const struct collective_point *point, const struct collecti
 
 int collective_equal_rank(const struct collective_point *point, int rank)
 {
-    const int first_but_root = point->root == 0 ? 1 : 0;
     switch (point->collective->equality) {
     case EQUAL_ALL_RANKS:
         return 0;
     case EQUAL_BUT_ROOT:
-        return rank == point->root ? rank : first_but_root;
+        return rank == point->root ? rank : collective_point_other_rank(point);
     default:
         return rank;
     }

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
+
+#include "timing.h"
 
 /* Parts start at cache lines, so that ranks do not share one. */
 #define PART_ALIGN 64
@@ -81,13 +82,6 @@ void *perf_area_result(const struct perf_area *area, int rank)
     return area->results + (size_t)rank * area->stride;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Ranks that wait yield, so that those without a core of their own come too. */
 bool perf_area_barrier(const struct perf_area *area, int ranks)
 {
@@ -98,9 +92,10 @@ bool perf_area_barrier(const struct perf_area *area, int ranks)
         atomic_fetch_add(&head->passed, 1);
         return true;
     }
-    const int64_t end_ms = now_ms() + area->barrier_ms;
+    const int64_t end_ms = timing_now_ms() + area->barrier_ms;
     for (unsigned i = 1; atomic_load(&head->passed) == passed; i++) {
-        if (atomic_load(&head->meeting.failed) != 0 || (i % YIELDS == 0 && now_ms() > end_ms)) {
+        if (atomic_load(&head->meeting.failed) != 0 ||
+            (i % YIELDS == 0 && timing_now_ms() > end_ms)) {
             return false;
         }
         (void)sched_yield();

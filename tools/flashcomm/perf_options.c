@@ -32,7 +32,8 @@ enum {
 
 static const struct argp_option argp_options[] = {
     {NULL, 0, NULL, 0, "As in nccl-tests:", 1},
-    {"minbytes", 'b', "SIZE", 0, "First size, such as 8K (default 32M)", 1},
+    {"minbytes", 'b', "SIZE", 0, "First size: bytes, or with K, M or G, such as 8K (default 32M)",
+     1},
     {"maxbytes", 'e', "SIZE", 0, "Last size (default 32M, or the first size where larger)", 1},
     {"stepbytes", 'i', "SIZE", 0, "Add this to a size for the next (default 1M)", 1},
     {"stepfactor", 'f', "K", 0, "Multiply a size by this for the next", 1},
@@ -49,11 +50,14 @@ static const struct argp_option argp_options[] = {
      "(default)",
      1},
     {"unalign", 'u', "N", 0, "Move the buffers by N elements off their alignment", 1},
-    {"timeout", 'T', "SECONDS", 0, "How long a silent rank, or mpirun, is waited for", 1},
+    {"timeout", 'T', "SECONDS", 0,
+     "How long a silent rank is waited for (default: FLC_TIMEOUT_MS), and how long mpirun may run "
+     "for one size (default 600)",
+     1},
     {"report_timestamps", 'S', "0/1", 0, "End each line with the time of day", 1},
     {"output_file", 'J', "FILE", 0, "Write JSON to FILE too", 1},
-    {"nthreads", 't', "N", 0, "With -g: the ranks are N times those", 1},
-    {"ngpus", 'g', "N", 0, "With -t: the ranks are N times those (default of both: 1)", 1},
+    {"nthreads", 't', "N", 0, "-t N, -g N: the ranks are the product of both", 1},
+    {"ngpus", 'g', "N", 0, "See -t (default of both: 1)", 1},
     {"blocking", 'z', "0-3", 0, "Accepted without effect: calls always block", 1},
     {"parallel_init", 'p', "N", OPTION_HIDDEN, NULL, 1},
     {"stream_null", 'y', "N", OPTION_HIDDEN, NULL, 1},
@@ -299,7 +303,10 @@ void perf_options_parse(int argc, char **argv, struct perf_options *options)
         .parser = parse_option,
         .args_doc = "COLLECTIVE",
         .doc = "Time a collective over a range of sizes, as nccl-tests do, for each of a list of "
-               "formats, and check its results against their documented error bounds.",
+               "formats, and check its results against their documented error bounds.\n\n"
+               "COLLECTIVE is all_reduce, reduce_scatter, all_gather, all_to_all or broadcast.\v"
+               "Where NCCL_TESTS_MIN_BW is set, an average bus bandwidth below 0.9 of so many GB/s "
+               "is a failure.",
     };
     *options = (struct perf_options){.step_factor = 1,
                                      .iters = 20,
