@@ -79,8 +79,13 @@ class Mpi(Case):
         self.assertIn("exit status 3: no slots", self.played("echo no slots >&2; exit 3").stderr)
         self.assertIn("printed no result: hello", self.played("echo hello").stderr)
         self.assertIn("signal 9", self.played("kill -9 $$").stderr)
-        result = self.played("exec sleep 60", "-T", "1")
+        result = self.played("exec sleep 60", "-T", "1", "-e", "2K", "-f", "2")
         self.assertIn("did not end within 1000 ms", result.stderr)
+        self.assertIn("# mpi: mpirun did not end within 1000 ms: stopped", result.stdout)
+        self.assertIn("Avg bus bandwidth", result.stdout)
+        self.assertEqual([(row[0], row[5], row[8] == "n/a") for row in rows(result.stdout)],
+                         [("1024", "mpi", True), ("1024", "raw", False),
+                          ("2048", "mpi", True), ("2048", "raw", False)])
         empty = self.path("empty")
         os.mkdir(empty)
         result = self.perf("all_reduce", *SMALL, status=EXIT_FAILED, PATH=empty)

@@ -8,6 +8,7 @@ Usage: cli_perf_test.py PROGRAM
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -88,6 +89,8 @@ class Perf(Case):
         self.assertEqual(self.sizes("-b", "10", "-e", "10"), [8])
         self.assertEqual(self.sizes("-b", "1", "-e", "1"), [0])
         self.assertEqual(self.sizes("-b", "64", "-e", "64", "-N", "3"), [64] * 3)
+        self.assertEqual(self.sizes("-b", "1000", "-e", "1010", "-i", "1"), [1000, 1004, 1008])
+        self.assertEqual(self.sizes("-b", str(1 << 12), "-e", "4K", "-f", str(1 << 30)), [4096])
 
     def test_every_collective(self):
         for name in COLLECTIVES:
@@ -140,7 +143,7 @@ class Perf(Case):
     def test_json_types(self):
         report = self.perf_json("all_reduce", "-f", "2", "--format", "int8", "--baseline", "raw",
                                 *SMALL)
-        self.assertEqual((report["version"], report["nccl_version"]), (3, None))
+        self.assertEqual((report["version"], report["nccl_version"]), (1, None))
         self.assertRegex(report["flashcomm_version"], r"^\d+\.\d+\.\d+$")
         self.assertRegex(report["start_time"], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
         self.assertEqual(report["args"][0], "flashcomm perf")
@@ -156,11 +159,19 @@ class Perf(Case):
             self.assertEqual(raw[place]["speed_up"], {"raw": 1})
             self.assertAlmostEqual(int8[place]["speed_up"]["raw"],
                                    raw[place]["time"] / int8[place]["time"])
-        means = [sum(row[place]["bus_bw"] for place in PLACES) / 2 for row in (raw, int8)]
         bandwidth = report["average_bus_bandwidth"]
-        self.assertAlmostEqual(bandwidth["bandwidth"], sum(means) / 2)
+        self.assertAlmostEqual(bandwidth["bandwidth"],
+                               sum(int8[place]["bus_bw"] for place in PLACES) / 2)
         self.assertEqual(bandwidth["okay"], "unchecked")
-        self.assertEqual([item["format"] for item in bandwidth["formats"]], ["raw", "int8"])
+        self.assertEqual([item["format"] for item in bandwidth["formats"]], ["int8"])
+
+    def test_nothing_to_compare(self):
+        """A speed-up without elements, bits of what is not sent."""
+        row = rows(self.perf("all_reduce", "--format", "int8", "--baseline", "raw", "-b", "1",
+                             "-e", "1", *QUICK).stdout)[1]
+        self.assertEqual((row[0], row[18]), ("0", "n/a"))
+        row = rows(self.perf("all_gather", "--ranks", "1", "--format", "int8", *SMALL).stdout)[0]
+        self.assertEqual(row[6:8], ["-", "-"])
 
     def test_json_files(self):
         for option in ("-J", "--json="):
@@ -172,7 +183,25 @@ class Perf(Case):
             self.assertEqual(list(report), REPORT_KEYS)
             self.assertEqual(rows(text)[0][0], str(report["results"][0]["size"]))
         self.perf("all_reduce", *SMALL, "-J", self.path("no/out.json"), status=EXIT_USAGE)
-        self.perf("all_reduce", *SMALL, "-J", "/dev/full", status=EXIT_FAILED)
+        self.assert_usage("/dev/full: exists and is not a regular file", "perf", "all_reduce",
+                          *SMALL, "-J", "/dev/full")
+
+    def test_json_file_stays_until_the_next_is_whole(self):
+        path = self.write("keep.json", b"old")
+        self.perf("all_reduce", *SMALL, "-J", path, status=EXIT_FAILED, FLC_ALGO="ring")
+        process, _ = self.start(2, "-J", path)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        with open(path, "rb") as stream:
+            self.assertEqual(stream.read(), b"old")
+        self.assertEqual(os.listdir(self.folder), ["keep.json"])
+        result = subprocess.run(
+            [self.program, "perf", "all_reduce", "--ranks", "1", *SMALL, "-J", path], capture_output=True,
+            text=True, check=False, timeout=100, restore_signals=False,  # keeps SIGXFSZ ignored
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)))
+        self.assertEqual(result.returncode, EXIT_FAILED)
+        self.assertIn("keep.json: File too large", result.stderr)
+        self.assertEqual(os.listdir(self.folder), ["keep.json"])
 
     def test_least_bandwidth(self):
         """NCCL_TESTS_MIN_BW makes a bandwidth that is too low a failure."""
@@ -182,6 +211,9 @@ class Perf(Case):
         result = self.perf(*arguments, status=EXIT_FAILED, NCCL_TESTS_MIN_BW="1e9")
         self.assertRegex(result.stdout, r"(?m)^# Avg bus bandwidth .* FAILED$")
         self.assertIn("NCCL_TESTS_MIN_BW", result.stderr)
+        for text in ("abc", "", "1x", "-1", "nan"):
+            result = self.perf(*arguments, status=EXIT_USAGE, NCCL_TESTS_MIN_BW=text)
+            self.assertIn(f"NCCL_TESTS_MIN_BW is '{text}': allowed are GB/s", result.stderr)
 
     def test_a_collective_that_fails(self):
         result = self.perf("all_reduce", *SMALL, status=EXIT_FAILED, FLC_ALGO="ring")
@@ -192,11 +224,11 @@ class Perf(Case):
         self.assertEqual(list(report), REPORT_KEYS)
         self.assertEqual((report["results"], report["ended_early"]), ([], True))
 
-    def start(self, ranks):
+    def start(self, ranks, *arguments, collective="all_reduce"):
         """A run that takes minutes, and its ranks."""
         process = subprocess.Popen(
-            [self.program, "perf", "all_reduce", "--ranks", str(ranks), "--format", "raw", "-b",
-             "1K", "-e", "1K", "-n", "1000000", "-m", "100"],
+            [self.program, "perf", collective, "--ranks", str(ranks), "--format", "raw", "-b",
+             "1K", "-e", "1K", "-n", "1000000", "-m", "100", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
         self.addCleanup(process.stdout.close)
@@ -213,6 +245,15 @@ class Perf(Case):
         self.assertIn("flashcomm perf: rank 1: killed by signal 9", errors)
         for rank in (0, 2):
             self.assertIn(f"flashcomm perf: rank {rank}: ", errors)
+        self.assertFalse(any(is_alive(child) for child in children))
+
+    def test_stopped_rank(self):
+        """The others give up after what -T says, in a call or at perf's own barrier."""
+        process, children = self.start(2, "-T", "1", "-m", "1", collective="broadcast")
+        os.kill(children[1], signal.SIGSTOP)
+        _, errors = process.communicate(timeout=20)
+        self.assertEqual(process.returncode, EXIT_FAILED)
+        self.assertIn("flashcomm perf: rank 0: ", errors)
         self.assertFalse(any(is_alive(child) for child in children))
 
     def test_interrupt(self):
@@ -232,6 +273,7 @@ class Perf(Case):
                 ("-b 0: allowed are", ["all_reduce", "-b", "0"]),
                 ("-b -8", ["all_reduce", "-b", "-8"]),
                 ("-b nan", ["all_reduce", "-b", "nan"]),
+                ("-b 33554432 (the default) is above -e 1024", ["all_reduce", "-e", "1K"]),
                 ("-b 2048 is above -e 1024", ["all_reduce", "-b", "2K", "-e", "1K"]),
                 ("this machine has", ["all_reduce", "-e", "100000G"]),
                 ("-i and -f do not go together", ["all_reduce", "-i", "8", "-f", "2"]),
@@ -246,7 +288,10 @@ class Perf(Case):
                 ("--ranks 65", ["all_reduce", "--ranks", "65"]),
                 ("--ranks 3 does not go with -t and -g", ["all_reduce", "--ranks", "3", "-t", "2"]),
                 ("-t and -g make 66 ranks", ["all_reduce", "-t", "33", "-g", "2"]),
-                ("--baseline nccl: allowed are raw, mpi", ["all_reduce", "--baseline", "nccl"]),
+                ("--baseline 'nccl': allowed are raw, mpi", ["all_reduce", "--baseline", "nccl"]),
+                ("--baseline '': allowed are raw", ["all_reduce", "--baseline="]),
+                ("--baseline '': allowed are raw", ["all_reduce", "--baseline", "raw,"]),
+                ("--json does not go with a file", ["all_reduce", "--json", "-J", "x.json"]),
                 ("--algorithm ring: allowed for all_reduce are auto, ", ["all_reduce", "--algorithm", "ring"]),
                 ("int9", ["all_reduce", "--format", "int9"]),
                 ("-N 0 never ends", ["all_reduce", "-N", "0", "--json"])):
@@ -265,7 +310,7 @@ class NoMpi(Case):
         result = subprocess.run([program, "perf", "all_reduce", "--baseline", "mpi"],
                                 capture_output=True, text=True, check=False, timeout=100)
         self.assertEqual(result.returncode, EXIT_FAILED)
-        self.assertIn("flashcomm-mpi was not built, since CMake found no MPI", result.stderr)
+        self.assertIn("flashcomm-mpi; it is built where CMake finds MPI", result.stderr)
 
 
 if __name__ == "__main__":

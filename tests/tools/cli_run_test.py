@@ -94,6 +94,26 @@ class Run(Case):
                            "--algorithm", "twostep", path)
         self.assertIn("3 of 3 elements have no bound", result.stderr)
 
+    def test_one_rank_copies_what_is_not_finite(self):
+        path = self.npy("x.npy", (24,), [math.nan, math.inf, -math.inf] + gaussian(21))
+        for name in ("all_reduce", "reduce_scatter", "all_gather", "all_to_all", "broadcast"):
+            result = self.call("run", name, "--ranks", "1", "--format", "int4", path)
+            self.assertNotIn("outside", result.stderr)
+            self.assertEqual(result.stdout.splitlines()[2].split()[1], "-")
+
+    def test_raw_copies_are_compared_bit_for_bit(self):
+        path = self.npy("x.npy", (24,), [math.nan, math.inf, -math.inf] + gaussian(21))
+        for name in ("all_gather", "all_to_all", "broadcast"):
+            files = [path] * (1 if name == "broadcast" else 2)
+            result = self.call("run", name, "--ranks", "2", "--format", "raw", *files)
+            self.assertEqual(result.stderr, "")
+
+    def test_elements_that_are_counted(self):
+        """Elements that must be NaN are among those of which others have no bound."""
+        path = self.npy("x.npy", (2, 12), [math.nan, math.inf] + gaussian(22))
+        result = self.call("run", "all_reduce", "--ranks", "2", "--format", "raw", path)
+        self.assertIn("1 of 12 elements have no bound", result.stderr)
+
     def test_one_file_a_rank(self):
         parts = [integers(77, seed) for seed in range(3)]
         paths = [self.npy(f"{r}.npy", (7, 11), part) for r, part in enumerate(parts)]

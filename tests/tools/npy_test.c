@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "npy.h"
+#include "output_file.h"
 
 /* A file in memory, sized exactly, so that the sanitizer sees any byte read beyond it. */
 struct file {
@@ -222,11 +223,11 @@ static void only_files_are_replaced(void **state)
 {
     (void)state;
     struct failure failure;
-    assert_int_equal(npy_save_check("/dev/null", &failure), -1);
+    assert_int_equal(output_file_check("/dev/null", &failure), -1);
     assert_non_null(strstr(failure.text, "not a regular file"));
-    assert_int_equal(npy_save_check("/nowhere/at/all.npy", &failure), -1);
+    assert_int_equal(output_file_check("/nowhere/at/all.npy", &failure), -1);
     assert_non_null(strstr(failure.text, "/nowhere/at/"));
-    assert_int_equal(npy_save_check("all.npy", &failure), 0);
+    assert_int_equal(output_file_check("all.npy", &failure), 0);
     assert_int_equal(
         npy_save("/nowhere/at/all.npy", 1, (const size_t[]){0}, FLC_FLOAT32, "", &failure), -1);
     assert_non_null(strstr(failure.text, "No such file"));

@@ -229,6 +229,26 @@ static void own_parts_must_be_exact(void **state)
     unmake(&r);
 }
 
+/* Of a raw copy a bit that differs is wrong, also where the element is no number. */
+static void raw_copies_must_keep_every_bit(void **state)
+{
+    (void)state;
+    const float sent_elems[4] = {INFINITY, NAN, 1.0f, -0.0f};
+    float elems[4];
+    struct flc_reduce_check check;
+    memcpy(elems, sent_elems, sizeof elems);
+    assert_int_equal(flc_copy_check(sent_elems, 4, FLC_FLOAT32, (flc_format){0}, elems, &check), 0);
+    assert_int_equal(check.out_of_bound, 0);
+    assert_int_equal(check.unchecked, 0);
+    assert_int_equal(check.elements, 4);
+    elems[0] = -INFINITY;
+    elems[1] = -elems[1];
+    elems[3] = 0.0f;
+    assert_int_equal(flc_copy_check(sent_elems, 4, FLC_FLOAT32, (flc_format){0}, elems, &check), 0);
+    assert_int_equal(check.out_of_bound, 3);
+    assert_true(check.max_abs_error == 0.0);
+}
+
 static void assert_point(const char *name, flc_type type, size_t count, size_t send, size_t recv)
 {
     struct collective_point point;
@@ -287,6 +307,7 @@ int main(void)
         cmocka_unit_test(bound_of_a_sum_is_that_of_its_formats),
         cmocka_unit_test(bound_of_a_copy_is_that_of_its_format),
         cmocka_unit_test(own_parts_must_be_exact),
+        cmocka_unit_test(raw_copies_must_keep_every_bit),
         cmocka_unit_test(sizes_are_those_of_nccl_tests),
         cmocka_unit_test(data_are_gaussian_and_differ),
     };

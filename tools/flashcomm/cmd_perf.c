@@ -4,7 +4,6 @@
  * `flashcomm perf`: nccl-tests for this library. Times a collective over a range of sizes, once
  * for each format and each baseline, and checks the results.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +12,10 @@
 
 #include "collective_check.h"
 #include "command.h"
+#include "perf_document.h"
 #include "perf_mpi.h"
 #include "perf_report.h"
+#include "perf_values.h"
 
 struct perf_run {
     struct perf_options options;
@@ -22,13 +23,16 @@ struct perf_run {
     struct perf_mpi mpi;
     struct format_item *formats; /* [format_count]: those asked for, after the baseline raw */
     size_t format_count;
+    size_t added;                  /* 1 where the baseline raw is no format asked for */
     size_t raw;                    /* index of the baseline raw, where asked for */
     struct perf_measure *measures; /* [format_count][PLACES] */
     struct perf_totals totals;
     struct perf_data data;
     struct perf_cores cores;
-    FILE *json_file; /* NULL: no JSON */
+    struct perf_document document;
     struct json_writer json;
+    bool has_rows;
+    bool has_mpi_failed;
     bool show_progress;
 };
 
@@ -51,17 +55,17 @@ static int list_formats(struct perf_run *run)
     while (raw < list->count && !is_raw(&list->items[raw])) {
         raw++;
     }
-    const bool is_added = run->options.baseline_raw && raw == list->count;
-    if (is_added) {
+    run->added = run->options.baseline_raw && raw == list->count ? 1 : 0;
+    if (run->added != 0) {
         run->formats[run->format_count++].text = "raw"; /* its formats are all zero */
     }
-    run->raw = is_added ? 0 : raw;
+    run->raw = run->added != 0 ? 0 : raw;
     for (size_t i = 0; i < list->count; i++) {
         run->formats[run->format_count++] = list->items[i];
     }
-    run->totals.format_count = run->format_count;
-    for (size_t i = 0; i < run->format_count; i++) {
-        run->totals.formats[i].format = run->formats[i].text;
+    run->totals.format_count = list->count;
+    for (size_t i = 0; i < list->count; i++) {
+        run->totals.formats[i].format = list->items[i].text;
     }
     return 0;
 }
@@ -100,10 +104,11 @@ static void print_row(struct perf_run *run, const struct perf_row *row)
     if (!run->options.json) {
         perf_table_row(stdout, &run->setting, row);
     }
-    if (run->json_file != NULL) {
+    if (run->document.stream != NULL) {
         perf_json_row(&run->json, &run->setting, row);
-        (void)fflush(run->json_file);
+        (void)fflush(run->document.stream);
     }
+    run->has_rows = true;
     if (row->not_there == NULL && row->is_checked) {
         run->totals.wrong += row->wrong[OUT_OF_PLACE] + row->wrong[IN_PLACE];
         run->totals.different += row->has_equality && !row->ranks_equal ? 1 : 0;
@@ -121,7 +126,7 @@ static struct perf_row new_row(const struct perf_run *run, const struct collecti
     for (int place = 0; place < PLACES; place++) {
         row.baseline_us[BASELINE_RAW][place] = (double)NAN;
         row.baseline_us[BASELINE_MPI][place] = (double)NAN;
-        if (run->options.baseline_raw) {
+        if (run->options.baseline_raw && point->count > 0) {
             row.baseline_us[BASELINE_RAW][place] =
                 run->measures[run->raw * PLACES + (size_t)place].time_us;
         }
@@ -154,11 +159,11 @@ static void set_format_row(const struct perf_run *run, size_t index, struct perf
     row->max_abs_error = both.max_abs_error;
 }
 
-/* Open MPI's line, which the others are compared with. */
-static int run_mpi(struct perf_run *run, const struct collective_point *point, struct perf_row *row)
+/* Open MPI's line, which the others are compared with. -1 where it failed, as the line says. */
+static int run_mpi(struct perf_run *run, const struct collective_point *point, struct perf_row *row,
+                   struct failure *failure)
 {
     struct perf_mpi_result result;
-    struct failure failure;
     *row = new_row(run, point, "mpi");
     row->not_there = perf_mpi_lacks(point);
     if (row->not_there != NULL) {
@@ -167,15 +172,16 @@ static int run_mpi(struct perf_run *run, const struct collective_point *point, s
     if (run->show_progress) {
         (void)fprintf(stderr, "\r\033[K# %zu bytes, mpi", point->bytes);
     }
-    if (perf_mpi_run(&run->mpi, &run->options, run->cores.is_bound, point, &result, &failure) !=
-        0) {
-        (void)fprintf(stderr, "flashcomm perf: --baseline mpi: %s\n", failure.text);
+    if (perf_mpi_run(&run->mpi, &run->options, run->cores.is_bound, point, &result, failure) != 0) {
+        row->not_there = failure->text;
         return -1;
     }
     for (int place = 0; place < PLACES; place++) {
         row->time_us[place] = result.time_us[place];
         row->wrong[place] = result.wrong[place];
-        row->baseline_us[BASELINE_MPI][place] = result.time_us[place];
+        if (point->count > 0) {
+            row->baseline_us[BASELINE_MPI][place] = result.time_us[place];
+        }
     }
     return 0;
 }
@@ -185,6 +191,19 @@ static void clear_progress(const struct perf_run *run)
     if (run->show_progress) {
         (void)fputs("\r\033[K", stderr);
         (void)fflush(stderr);
+    }
+}
+
+static void print_mpi(struct perf_run *run, const struct perf_row *row, bool has_failed)
+{
+    print_row(run, row);
+    if (!has_failed) {
+        return;
+    }
+    run->has_mpi_failed = true;
+    (void)fprintf(stderr, "flashcomm perf: --baseline mpi: %s\n", row->not_there);
+    if (!run->options.json) {
+        (void)printf("# mpi: %s\n", row->not_there);
     }
 }
 
@@ -199,16 +218,16 @@ static int run_point(struct perf_run *run, const struct collective_point *point)
                                  .cores = &run->cores,
                                  .show_progress = run->show_progress};
     struct perf_row mpi;
-    int result = perf_run_ranks(&job, run->measures);
-    if (result == 0 && run->options.baseline_mpi) {
-        result = run_mpi(run, point, &mpi);
-    }
-    clear_progress(run);
-    if (result != 0) {
+    struct failure failure;
+    if (perf_run_ranks(&job, run->measures) != 0) {
+        clear_progress(run);
         return -1;
     }
+    const bool has_mpi_failed =
+        run->options.baseline_mpi && run_mpi(run, point, &mpi, &failure) != 0;
+    clear_progress(run);
     if (run->options.baseline_mpi) {
-        print_row(run, &mpi);
+        print_mpi(run, &mpi, has_mpi_failed);
     }
     for (size_t i = 0; i < run->format_count; i++) {
         struct perf_row row = new_row(run, point, run->formats[i].text);
@@ -217,26 +236,31 @@ static int run_point(struct perf_run *run, const struct collective_point *point)
             if (run->options.baseline_mpi) {
                 row.baseline_us[BASELINE_MPI][place] = mpi.baseline_us[BASELINE_MPI][place];
             }
-            run->totals.formats[i].sum += perf_bus_bandwidth(&row, place);
-            run->totals.formats[i].count++;
+            if (i >= run->added) {
+                run->totals.formats[i - run->added].sum += perf_bus_bandwidth(&row, place);
+                run->totals.formats[i - run->added].count++;
+            }
         }
         print_row(run, &row);
     }
     return 0;
 }
 
-/* All sizes of one type, operation and root. */
+/* All sizes of one type, operation and root; those that come to the same number of elements once.
+ */
 static int run_sizes(struct perf_run *run, flc_type type, flc_op op, int root)
 {
     const struct perf_options *const o = &run->options;
+    size_t last_bytes = SIZE_MAX;
     for (size_t bytes = o->min_bytes; bytes != 0; bytes = perf_next_size(o, bytes)) {
         struct collective_point point;
         collective_point_set(&point, o->collective, o->ranks, bytes, type);
         point.op = op;
         point.root = root;
-        if (run_point(run, &point) != 0) {
+        if (point.bytes != last_bytes && run_point(run, &point) != 0) {
             return -1;
         }
+        last_bytes = point.bytes;
     }
     return 0;
 }
@@ -291,8 +315,8 @@ static int run_all(struct perf_run *run)
     if (!o->json) {
         perf_table_header(stdout, &run->setting);
     }
-    if (run->json_file != NULL) {
-        json_start(&run->json, run->json_file);
+    if (run->document.stream != NULL) {
+        json_start(&run->json, run->document.stream);
         perf_json_header(&run->json, &run->setting);
     }
     for (int i = 0; result == 0 && (o->cycles == 0 || i < o->cycles); i++) {
@@ -301,18 +325,17 @@ static int run_all(struct perf_run *run)
     if (!o->json && result == 0) {
         perf_table_footer(stdout, &run->setting, &run->totals);
     }
-    if (run->json_file != NULL) {
+    if (run->document.stream != NULL) {
         perf_json_footer(&run->json, &run->totals, result != 0);
     }
     const int status = judge(&run->totals);
-    return result != 0 ? EXIT_FAILED : status;
+    return result != 0 || run->has_mpi_failed ? EXIT_FAILED : status;
 }
 
 /* What can fail before anything is measured. */
 static int prepare(struct perf_run *run)
 {
     const struct perf_options *const o = &run->options;
-    const char *const least = getenv("NCCL_TESTS_MIN_BW");
     struct failure failure;
     if (list_formats(run) != 0) {
         (void)fprintf(stderr, "flashcomm perf: out of memory\n");
@@ -320,33 +343,29 @@ static int prepare(struct perf_run *run)
     }
     find_setting(run);
     perf_cores_choose(o->ranks, &run->cores);
-    run->totals.least_bandwidth = least == NULL ? -1.0 : atof(least);
     run->show_progress = isatty(STDERR_FILENO) == 1;
+    if (perf_value_bandwidth(getenv("NCCL_TESTS_MIN_BW"), &run->totals.least_bandwidth, &failure) !=
+        0) {
+        (void)fprintf(stderr, "flashcomm perf: %s\n", failure.text);
+        return EXIT_USAGE;
+    }
     if (o->baseline_mpi && perf_mpi_find(&run->mpi, &failure) != 0) {
         (void)fprintf(stderr, "flashcomm perf: %s\n", failure.text);
         return EXIT_FAILED;
     }
-    if (o->json_path != NULL) {
-        run->json_file = fopen(o->json_path, "w");
-        if (run->json_file == NULL) {
-            (void)fprintf(stderr, "flashcomm perf: %s: %s\n", o->json_path, strerror(errno));
-            return EXIT_USAGE;
-        }
-    } else if (o->json) {
-        run->json_file = stdout;
+    const int status = perf_document_open(o, &run->document, &failure);
+    if (status != EXIT_OK) {
+        (void)fprintf(stderr, "flashcomm perf: %s\n", failure.text);
     }
-    return EXIT_OK;
+    return status;
 }
 
-/* A document that could not be written is no success. */
-static int close_json(const struct perf_run *run, int status)
+/* A document that could not be written is no success; one without a line replaces no other. */
+static int close_document(struct perf_run *run, int status)
 {
-    if (run->json_file == NULL || run->json_file == stdout) {
-        return status; /* main looks after standard output */
-    }
-    const bool failed = ferror(run->json_file) != 0;
-    if (fclose(run->json_file) != 0 || failed) {
-        (void)fprintf(stderr, "flashcomm perf: %s: %s\n", run->options.json_path, strerror(errno));
+    struct failure failure;
+    if (perf_document_close(&run->document, run->has_rows, &failure) != 0) {
+        (void)fprintf(stderr, "flashcomm perf: %s\n", failure.text);
         return status == EXIT_OK ? EXIT_FAILED : status;
     }
     return status;
@@ -364,7 +383,7 @@ int cmd_perf(int argc, char **argv)
     if (status == EXIT_OK) {
         status = run_all(run);
     }
-    status = close_json(run, status);
+    status = close_document(run, status);
     free(run->totals.formats);
     free(run->measures);
     free(run->formats);

@@ -5,6 +5,7 @@
  * sent, how far the result is from the exact one, whether all ranks hold the same bits, and how
  * long it took; the last two and the documented bound decide the exit status.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -131,10 +132,14 @@ static void print_table(const struct run_options *o, const struct run_inputs *in
                  "wire bytes", "SQNR dB", "max error", "time us", "ranks equal");
     for (size_t i = 0; i < o->formats.count; i++) {
         const struct run_result *const result = &results[i];
-        (void)printf(
-            "%-*s  %9.3f  %12llu  %8.2f  %10.4g  %10.1f  %11s\n", width, o->formats.items[i].text,
-            result->wire_bits, (unsigned long long)result->wire_bytes, result->check.sqnr_db,
-            result->check.max_abs_error, result->time_us, result->ranks_equal ? "yes" : "NO");
+        char bits[32] = "-";
+        if (!isnan(result->wire_bits)) {
+            (void)snprintf(bits, sizeof bits, "%.3f", result->wire_bits);
+        }
+        (void)printf("%-*s  %9s  %12llu  %8.2f  %10.4g  %10.1f  %11s\n", width,
+                     o->formats.items[i].text, bits, (unsigned long long)result->wire_bytes,
+                     result->check.sqnr_db, result->check.max_abs_error, result->time_us,
+                     result->ranks_equal ? "yes" : "NO");
     }
 }
 
@@ -144,7 +149,7 @@ static int report_checks(const struct run_options *o, const struct run_result *r
     int status = EXIT_OK;
     for (size_t i = 0; i < o->formats.count; i++) {
         const char *const format = o->formats.items[i].text;
-        const size_t elems = results[i].check.compared + results[i].check.unchecked;
+        const size_t elems = results[i].check.elements;
         if (!results[i].ranks_equal) {
             (void)fprintf(stderr, "flashcomm run: format '%s': ranks hold different results\n",
                           format);

@@ -93,9 +93,10 @@ static bool segment_all_to_all(const struct collective_point *point, int index,
 static bool segment_broadcast(const struct collective_point *point, int index,
                               struct collective_segment *segment)
 {
-    const int other = point->root == 0 ? 1 : 0;
-    *segment = (struct collective_segment){
-        .rank = index == 0 ? point->root : other, .source = point->root, .exact = index == 0};
+    *segment = (struct collective_segment){.rank = index == 0 ? point->root
+                                                              : collective_point_other_rank(point),
+                                           .source = point->root,
+                                           .exact = index == 0};
     return index == 0 || (index == 1 && point->ranks > 1);
 }
 
@@ -171,6 +172,11 @@ void collective_point_set(struct collective_point *point, const struct collectiv
         .recv_elems = collective->receives_all ? count * (size_t)ranks : count,
     };
     point->bytes = collective_point_buffer_elems(point) * elem_bytes;
+}
+
+int collective_point_other_rank(const struct collective_point *point)
+{
+    return point->root == 0 ? 1 : 0;
 }
 
 size_t collective_point_buffer_elems(const struct collective_point *point)

@@ -31,8 +31,8 @@ struct collective_call {
 };
 
 /*
- * Elements of one rank's result that must be what `sources` ranks sent, through the same
- * formats: their sum, or a copy where there is one source.
+ * Elements of one rank's result that must be what all ranks sent, summed, or what one sent,
+ * copied, through the formats of the call.
  */
 struct collective_segment {
     int rank;         /* whose result */
@@ -84,6 +84,9 @@ struct collective_point {
 /* What `bytes` stand for, or a little less. Sets `op` and `root` to 0. */
 void collective_point_set(struct collective_point *point, const struct collective *collective,
                           int ranks, size_t bytes, flc_type type);
+
+/* A rank that is not the root, which stands for all such: there must be 2 ranks or more. */
+int collective_point_other_rank(const struct collective_point *point);
 
 /* Elements of the larger buffer, which is the only one in place. */
 size_t collective_point_buffer_elems(const struct collective_point *point);

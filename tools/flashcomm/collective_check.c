@@ -14,7 +14,8 @@ int collective_check(const struct collective_point *point, const struct collecti
 {
     flc_coll_config used = *config;
     if (segment->source >= 0) {
-        const flc_format format = segment->exact ? (flc_format){0} : config->gather;
+        const bool is_exact = segment->exact || strcmp(algorithm, "copy") == 0; /* of one rank */
+        const flc_format format = is_exact ? (flc_format){0} : config->gather;
         return flc_copy_check(inputs[segment->source], count, point->type, format, result, check);
     }
     if (point->collective->formats == REDUCE_ONLY) { /* nobody gathers the sums */
@@ -26,12 +27,11 @@ int collective_check(const struct collective_point *point, const struct collecti
 
 int collective_equal_rank(const struct collective_point *point, int rank)
 {
-    const int first_but_root = point->root == 0 ? 1 : 0;
     switch (point->collective->equality) {
     case EQUAL_ALL_RANKS:
         return 0;
     case EQUAL_BUT_ROOT:
-        return rank == point->root ? rank : first_but_root;
+        return rank == point->root ? rank : collective_point_other_rank(point);
     default:
         return rank;
     }
@@ -46,7 +46,7 @@ double collective_wire_bits(const struct collective_point *point, const flc_coll
     const flc_format second = is_reduce ? config->reduce : config->gather;
     size_t first_bytes = 0;
     size_t second_bytes = 0;
-    if (point->count == 0 ||
+    if (point->count == 0 || strcmp(algorithm, "copy") == 0 || /* one rank sends nothing */
         flc_format_wire_bytes(first, point->type, point->count, &first_bytes) != FLC_OK ||
         flc_format_wire_bytes(second, point->type, point->count, &second_bytes) != FLC_OK) {
         return (double)NAN;

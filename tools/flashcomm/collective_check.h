@@ -28,7 +28,7 @@ int collective_check(const struct collective_point *point, const struct collecti
 /* The rank that `rank`'s result must be equal to, itself where there is no other. */
 int collective_equal_rank(const struct collective_point *point, int rank);
 
-/* Bits an encoded element takes: of two formats the mean; NaN without elements. */
+/* Bits an encoded element takes: of two formats the mean; NaN where none is sent. */
 double collective_wire_bits(const struct collective_point *point, const flc_coll_config *config,
                             const char *algorithm);
 

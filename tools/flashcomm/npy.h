@@ -25,9 +25,6 @@ bool npy_is(const uint8_t *bytes, size_t size);
  */
 int npy_parse(const uint8_t *bytes, size_t size, struct tensor *tensor, struct failure *failure);
 
-/* Can npy_save write to this path? It replaces files, but neither devices nor links. */
-int npy_save_check(const char *path, struct failure *failure);
-
 /*
  * Write an array; bf16, which .npy does not know, is widened to float32. The file appears under
  * its name only when it is whole.

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Writes .npy files: under a temporary name beside the final one, then renamed, so that a
- * reader, a full disk or a crash never leaves a file that looks whole and is not.
+ * Writes .npy files: header, elements. Files that appear whole or not at all are output_file.h's.
  */
 #include "npy.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "elem_convert.h"
+#include "output_file.h"
 
 #define HEADER_ALIGN 64 /* NumPy's: elements start there */
 #define CHUNK_ELEMS  4096
@@ -23,29 +18,6 @@
 #define HEADER_BYTES 384
 
 static const unsigned char magic_and_version[8] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0};
-
-int npy_save_check(const char *path, struct failure *failure)
-{
-    const char *const slash = strrchr(path, '/');
-    const size_t folder_bytes = slash == NULL ? 1 : (size_t)(slash - path) + 1;
-    char folder[4096];
-    struct stat info;
-    if (folder_bytes >= sizeof folder) {
-        return failure_set(failure, "the output's name has %zu characters: too many", strlen(path));
-    }
-    memcpy(folder, slash == NULL ? "." : path, folder_bytes);
-    folder[folder_bytes] = '\0';
-    if (access(folder, W_OK | X_OK) != 0) {
-        return failure_set(failure, "%s: cannot write there: %s", folder, strerror(errno));
-    }
-    if (lstat(path, &info) != 0) {
-        return errno == ENOENT ? 0 : failure_set(failure, "%s: %s", path, strerror(errno));
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return failure_set(failure, "%s: exists and is not a regular file", path);
-    }
-    return 0;
-}
 
 static size_t make_header(int dims, const size_t *shape, flc_type type, char header[HEADER_BYTES])
 {
@@ -97,41 +69,13 @@ static int write_array(FILE *file, int dims, const size_t *shape, flc_type type,
     return fwrite(data, 1, bytes, file) == bytes ? 0 : -1;
 }
 
-/* Write and close `fd`; -1 with errno set. */
-static int write_file(int fd, int dims, const size_t *shape, flc_type type, const void *data)
-{
-    FILE *const file = fdopen(fd, "wb");
-    if (file == NULL) {
-        (void)close(fd);
-        return -1;
-    }
-    const int written = write_array(file, dims, shape, type, data);
-    const int written_errno = errno;
-    if (fclose(file) != 0) {
-        return -1;
-    }
-    errno = written_errno;
-    return written;
-}
-
 int npy_save(const char *path, int dims, const size_t *shape, flc_type type, const void *data,
              struct failure *failure)
 {
-    if (npy_save_check(path, failure) != 0) {
+    struct output_file output;
+    if (output_file_open(path, &output, failure) != 0) {
         return -1;
     }
-    char *temporary = NULL;
-    if (asprintf(&temporary, "%s.tmp%ld", path, (long)getpid()) < 0) {
-        return failure_set(failure, "%s: out of memory", path);
-    }
-    int result = 0;
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        result = failure_set(failure, "%s: %s", temporary, strerror(errno));
-    } else if (write_file(fd, dims, shape, type, data) != 0 || rename(temporary, path) != 0) {
-        result = failure_set(failure, "%s: %s", path, strerror(errno));
-        (void)unlink(temporary);
-    }
-    free(temporary);
-    return result;
+    (void)write_array(output.stream, dims, shape, type, data); /* the stream remembers */
+    return output_file_finish(&output, failure);
 }

@@ -8,15 +8,17 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
+
+#include "timing.h"
 
 /* Parts start at cache lines, so that ranks do not share one. */
 #define PART_ALIGN 64
 
-/* Nothing that ranks do between two barriers takes so long, unless one hangs. */
-#define BARRIER_SECONDS 600
+/* Making and checking so many bytes of a rank takes less than a second, on a shared core too. */
+#define SLACK_BYTES_PER_SECOND ((size_t)4 << 20)
 
 /* Between looks at the clock. */
 #define YIELDS 4096
@@ -24,6 +26,25 @@
 static size_t aligned(size_t bytes)
 {
     return (bytes + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+}
+
+/*
+ * How long a rank waits for the others: as long as the library would for one that is silent, and
+ * longer by what ranks do between two barriers.
+ */
+static int64_t barrier_ms(const struct perf_job *job)
+{
+    const struct collective_point *const point = job->point;
+    const size_t slack_bytes = (size_t)point->ranks * point->bytes;
+    int64_t timeout_ms = job->options->timeout_ms;
+    flc_item item;
+    for (size_t i = 0; timeout_ms == 0 && flc_describe(FLC_KIND_PARAMETER, i, &item) == FLC_OK;
+         i++) {
+        if (strcmp(item.name, "FLC_TIMEOUT_MS") == 0) {
+            timeout_ms = strtoll(item.value, NULL, 10);
+        }
+    }
+    return timeout_ms + 1000 * (int64_t)(1 + slack_bytes / SLACK_BYTES_PER_SECOND);
 }
 
 int perf_area_create(const struct perf_job *job, struct perf_area *area, struct failure *failure)
@@ -45,6 +66,7 @@ int perf_area_create(const struct perf_job *job, struct perf_area *area, struct 
     area->times_us = (double *)(void *)(memory + head_bytes + measure_bytes);
     area->results = memory + head_bytes + measure_bytes + time_bytes;
     area->stride = stride;
+    area->barrier_ms = barrier_ms(job);
     area->area_bytes = bytes;
     return 0;
 }
@@ -60,13 +82,6 @@ void *perf_area_result(const struct perf_area *area, int rank)
     return area->results + (size_t)rank * area->stride;
 }
 
-static time_t now_seconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* Ranks that wait yield, so that those without a core of their own come too. */
 bool perf_area_barrier(const struct perf_area *area, int ranks)
 {
@@ -77,9 +92,10 @@ bool perf_area_barrier(const struct perf_area *area, int ranks)
         atomic_fetch_add(&head->passed, 1);
         return true;
     }
-    const time_t end = now_seconds() + BARRIER_SECONDS;
+    const int64_t end_ms = timing_now_ms() + area->barrier_ms;
     for (unsigned i = 1; atomic_load(&head->passed) == passed; i++) {
-        if (atomic_load(&head->meeting.failed) != 0 || (i % YIELDS == 0 && now_seconds() > end)) {
+        if (atomic_load(&head->meeting.failed) != 0 ||
+            (i % YIELDS == 0 && timing_now_ms() > end_ms)) {
             return false;
         }
         (void)sched_yield();

@@ -33,6 +33,7 @@ struct perf_area {
     char *results;                 /* [ranks][stride] bytes */
     size_t stride;
     size_t area_bytes;
+    int64_t barrier_ms; /* how long a rank waits there */
 };
 
 int perf_area_create(const struct perf_job *job, struct perf_area *area, struct failure *failure);

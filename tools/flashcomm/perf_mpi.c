@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 #define DEFAULT_TIMEOUT_MS INT64_C(600000)
 
 /* mpirun gets so long to end its ranks, when it has to be stopped. */
@@ -44,9 +46,9 @@ int perf_mpi_find(struct perf_mpi *mpi, struct failure *failure)
     const size_t room = sizeof mpi->program - (size_t)(file - mpi->program);
     if ((size_t)snprintf(file, room, "%s", name) >= room || access(mpi->program, X_OK) != 0) {
         return failure_set(failure,
-                           "--baseline mpi: %s was not built, since CMake found no MPI for C "
-                           "(there is no program %s)",
-                           name, mpi->program);
+                           "--baseline mpi: there is no program %s; it is built where CMake finds "
+                           "MPI for C",
+                           mpi->program);
     }
     const char *const path = getenv("PATH");
     for (const char *part = path == NULL ? "" : path; *part != '\0';) {
@@ -148,13 +150,6 @@ static pid_t spawn(const struct perf_mpi *mpi, const struct perf_options *o, boo
     return pid;
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void end_stream(struct stream *stream)
 {
     if (stream->fd >= 0) {
@@ -187,7 +182,7 @@ static bool read_all(struct stream streams[2], int64_t deadline_ms)
     while (streams[0].fd >= 0 || streams[1].fd >= 0) {
         struct pollfd polled[2] = {{.fd = streams[0].fd, .events = POLLIN},
                                    {.fd = streams[1].fd, .events = POLLIN}};
-        const int64_t left_ms = deadline_ms - now_ms();
+        const int64_t left_ms = deadline_ms - timing_now_ms();
         if (left_ms <= 0) {
             return false;
         }
@@ -209,7 +204,7 @@ static int reap(pid_t pid, int64_t deadline_ms)
     const struct timespec pause = {.tv_nsec = 2000000};
     int status = 0;
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (now_ms() >= deadline_ms) {
+        if (timing_now_ms() >= deadline_ms) {
             (void)kill(pid, SIGKILL);
             (void)waitpid(pid, &status, 0);
             break;
@@ -248,7 +243,7 @@ int perf_mpi_run(const struct perf_mpi *mpi, const struct perf_options *o, bool 
 {
     struct stream streams[2] = {{.fd = -1}, {.fd = -1}};
     const int64_t timeout_ms = o->timeout_ms == 0 ? DEFAULT_TIMEOUT_MS : o->timeout_ms;
-    const int64_t deadline_ms = now_ms() + timeout_ms;
+    const int64_t deadline_ms = timing_now_ms() + timeout_ms;
     const pid_t pid = spawn(mpi, o, is_bound, point, streams);
     if (pid < 0) {
         const int error = errno;
@@ -262,7 +257,7 @@ int perf_mpi_run(const struct perf_mpi *mpi, const struct perf_options *o, bool 
     }
     end_stream(&streams[0]);
     end_stream(&streams[1]);
-    const int status = reap(pid, now_ms() + STOP_MS);
+    const int status = reap(pid, timing_now_ms() + STOP_MS);
     if (!ended) {
         return failure_set(failure, "mpirun did not end within %lld ms: stopped",
                            (long long)timeout_ms);

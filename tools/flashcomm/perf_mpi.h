@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * The baseline mpi of `flashcomm perf`: Open MPI's own collective on the same elements, timed in
- * the same way by a program of its own, flashcomm-mpi, which mpirun starts once for each size.
+ * The baseline mpi of `flashcomm perf`: Open MPI's own collective on the same kind of data, timed
+ * in the same way by a program of its own, flashcomm-mpi, which mpirun starts once for each size.
  */
 #ifndef PERF_MPI_H
 #define PERF_MPI_H

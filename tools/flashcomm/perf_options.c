@@ -13,10 +13,12 @@
 #include "command.h"
 #include "perf_values.h"
 
-#define MAX_ITERS     1000000
-#define MAX_UNALIGN   1024
-#define MAX_TIMEOUT   (3600 * 24) /* a day, in seconds: what the library allows */
-#define DEFAULT_RANKS 2
+#define MAX_ITERS          1000000
+#define MAX_UNALIGN        1024
+#define MAX_TIMEOUT        (3600 * 24) /* a day, in seconds: what the library allows */
+#define DEFAULT_RANKS      2
+#define DEFAULT_BYTES      ((size_t)32 << 20)
+#define DEFAULT_STEP_BYTES ((size_t)1 << 20)
 
 enum {
     OPTION_RANKS = 256,
@@ -30,7 +32,8 @@ enum {
 
 static const struct argp_option argp_options[] = {
     {NULL, 0, NULL, 0, "As in nccl-tests:", 1},
-    {"minbytes", 'b', "SIZE", 0, "First size, such as 8K (default 32M)", 1},
+    {"minbytes", 'b', "SIZE", 0, "First size: bytes, or with K, M or G, such as 8K (default 32M)",
+     1},
     {"maxbytes", 'e', "SIZE", 0, "Last size (default 32M, or the first size where larger)", 1},
     {"stepbytes", 'i', "SIZE", 0, "Add this to a size for the next (default 1M)", 1},
     {"stepfactor", 'f', "K", 0, "Multiply a size by this for the next", 1},
@@ -47,11 +50,14 @@ static const struct argp_option argp_options[] = {
      "(default)",
      1},
     {"unalign", 'u', "N", 0, "Move the buffers by N elements off their alignment", 1},
-    {"timeout", 'T', "SECONDS", 0, "How long a silent rank, or mpirun, is waited for", 1},
+    {"timeout", 'T', "SECONDS", 0,
+     "How long a silent rank is waited for (default: FLC_TIMEOUT_MS), and how long mpirun may run "
+     "for one size (default 600)",
+     1},
     {"report_timestamps", 'S', "0/1", 0, "End each line with the time of day", 1},
     {"output_file", 'J', "FILE", 0, "Write JSON to FILE too", 1},
-    {"nthreads", 't', "N", 0, "With -g: the ranks are N times those", 1},
-    {"ngpus", 'g', "N", 0, "With -t: the ranks are N times those (default of both: 1)", 1},
+    {"nthreads", 't', "N", 0, "-t N, -g N: the ranks are the product of both", 1},
+    {"ngpus", 'g', "N", 0, "See -t (default of both: 1)", 1},
     {"blocking", 'z', "0-3", 0, "Accepted without effect: calls always block", 1},
     {"parallel_init", 'p', "N", OPTION_HIDDEN, NULL, 1},
     {"stream_null", 'y', "N", OPTION_HIDDEN, NULL, 1},
@@ -114,23 +120,31 @@ static void check_ranks(const struct argp_state *state, struct perf_options *o)
 /* A rank has a buffer to send and one to receive, and shows its result in a third. */
 static void check_sizes(const struct argp_state *state, struct perf_options *o)
 {
-    if (o->max_bytes == 0) {
-        const size_t usual = (size_t)32 << 20;
-        o->max_bytes = o->min_bytes > usual ? o->min_bytes : usual;
+    const bool has_first = o->min_bytes != 0, has_last = o->max_bytes != 0;
+    if (!has_first) {
+        o->min_bytes = DEFAULT_BYTES;
+    }
+    if (!has_last) {
+        o->max_bytes = o->min_bytes > DEFAULT_BYTES ? o->min_bytes : DEFAULT_BYTES;
     }
     if (o->min_bytes > o->max_bytes) {
-        argp_error(state, "-b %zu is above -e %zu: the first size must not be above the last",
-                   o->min_bytes, o->max_bytes);
+        argp_error(state, "-b %zu%s is above -e %zu: the first size must not be above the last",
+                   o->min_bytes, has_first ? "" : " (the default)", o->max_bytes);
     }
     if (o->step_bytes != 0 && o->step_factor > 1) {
         argp_error(state, "-i and -f do not go together: sizes grow by one of them");
     }
+    if (o->step_bytes == 0) {
+        o->step_bytes = DEFAULT_STEP_BYTES;
+    }
     const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     const double needed = 3.0 * (double)o->max_bytes * o->ranks;
     if (needed > memory) {
-        argp_error(state,
-                   "-e %zu with %d ranks needs %.1f GiB (3 buffers a rank), this machine has %.1f",
-                   o->max_bytes, o->ranks, needed * 0x1p-30, memory * 0x1p-30);
+        argp_error(
+            state,
+            "-e %zu%s with %d ranks needs %.1f GiB (3 buffers a rank), this machine has %.1f",
+            o->max_bytes, has_last ? "" : " (the default)", o->ranks, needed * 0x1p-30,
+            memory * 0x1p-30);
     }
 }
 
@@ -155,6 +169,11 @@ static void check_all(const struct argp_state *state, struct perf_options *o)
     }
     if (o->formats.count == 0) {
         argument_formats(state, "raw,int8,int4", PAIRS_ALLOWED, &o->formats);
+    }
+    if (o->json && o->json_path != NULL) {
+        argp_error(state,
+                   "--json does not go with a file for JSON (%s): the document goes to one place",
+                   o->json_path);
     }
     if (o->cycles == 0 && (o->json || o->json_path != NULL)) {
         argp_error(state, "-N 0 never ends: it does not go with JSON, which would never be whole");
@@ -183,7 +202,7 @@ static error_t parse_ours(int key, char *arg, struct argp_state *state, struct p
         o->flags |= FLC_INVARIANT;
         return 0;
     case OPTION_JSON:
-        o->json = arg == NULL;
+        o->json = o->json || arg == NULL;
         o->json_path = arg == NULL ? o->json_path : arg;
         return 0;
     case 'h':
@@ -284,10 +303,12 @@ void perf_options_parse(int argc, char **argv, struct perf_options *options)
         .parser = parse_option,
         .args_doc = "COLLECTIVE",
         .doc = "Time a collective over a range of sizes, as nccl-tests do, for each of a list of "
-               "formats, and check its results against their documented error bounds.",
+               "formats, and check its results against their documented error bounds.\n\n"
+               "COLLECTIVE is all_reduce, reduce_scatter, all_gather, all_to_all or broadcast.\v"
+               "Where NCCL_TESTS_MIN_BW is set, an average bus bandwidth below 0.9 of so many GB/s "
+               "is a failure.",
     };
-    *options = (struct perf_options){.min_bytes = (size_t)32 << 20,
-                                     .step_factor = 1,
+    *options = (struct perf_options){.step_factor = 1,
                                      .iters = 20,
                                      .warmup_iters = 5,
                                      .agg_iters = 1,
@@ -312,7 +333,9 @@ void perf_options_free(struct perf_options *options)
 
 size_t perf_next_size(const struct perf_options *o, size_t bytes)
 {
-    const size_t step = o->step_bytes == 0 ? (size_t)1 << 20 : o->step_bytes;
-    const size_t next = o->step_factor > 1 ? bytes * (size_t)o->step_factor : bytes + step;
-    return next > o->max_bytes ? 0 : next;
+    size_t next;
+    const bool is_beyond = o->step_factor > 1
+                               ? __builtin_mul_overflow(bytes, (size_t)o->step_factor, &next)
+                               : __builtin_add_overflow(bytes, o->step_bytes, &next);
+    return is_beyond || next > o->max_bytes ? 0 : next;
 }

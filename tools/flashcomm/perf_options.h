@@ -28,8 +28,8 @@ struct perf_options {
     bool threads;
     size_t min_bytes;
     size_t max_bytes;
-    size_t step_bytes; /* 0 where not given */
-    int step_factor;   /* above 1: multiply instead of adding */
+    size_t step_bytes;
+    int step_factor; /* above 1: multiply instead of adding */
     int iters;
     int warmup_iters;
     int agg_iters; /* calls in a timed span */

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "collective_check.h"
 #include "perf_area.h"
 #include "perf_check.h"
+#include "timing.h"
 
 /* Large pages start at multiples of it; vectors and cache lines do then, too. */
 #define BUFFER_ALIGN ((size_t)2 << 20)
@@ -35,26 +35,6 @@ struct rank_context {
     const struct perf_job *job;
     const struct perf_area *area;
 };
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int compare_doubles(const void *left, const void *right)
-{
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof values[0], compare_doubles);
-    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
-}
 
 /* Wait for the others; -1, and a sentence, when one failed. */
 static int barrier(const struct rank_state *s)
@@ -110,12 +90,12 @@ static int time_calls(const struct rank_state *s)
         if (barrier(s) != 0) {
             return -1;
         }
-        const int64_t start_ns = now_ns();
+        const int64_t start_ns = timing_now_ns();
         if (call(s, o->agg_iters) != 0) {
             return -1;
         }
         if (i >= 0) {
-            times_us[i] = (double)(now_ns() - start_ns) / 1e3 / o->agg_iters;
+            times_us[i] = (double)(timing_now_ns() - start_ns) / 1e3 / o->agg_iters;
         }
     }
     return 0;
@@ -177,7 +157,7 @@ static double reduce_times(const struct rank_state *s)
                       : o->average == AVERAGE_MEAN ? sum / ranks
                                                    : times_us[i];
     }
-    return median(times_us, o->iters);
+    return timing_median(times_us, o->iters);
 }
 
 /* Rank 0 puts together what all found. */

@@ -34,15 +34,15 @@ static const char *fit(double value, int width, char text[CELL_BYTES])
 static void print_config(FILE *out, const struct perf_options *o)
 {
     const bool is_factor = o->step_factor > 1;
-    const size_t step = o->step_bytes == 0 ? (size_t)1 << 20 : o->step_bytes;
-    (void)fprintf(
-        out,
-        "# nThread %d nGpus %d minBytes %zu maxBytes %zu step: %zu(%s) warmup iters: %d "
-        "iters: %d agg iters: %d validation: %d\n",
-        o->per_process == 0 ? 1 : o->per_process,
-        o->per_thread == 0 ? o->ranks / (o->per_process == 0 ? 1 : o->per_process) : o->per_thread,
-        o->min_bytes, o->max_bytes, is_factor ? (size_t)o->step_factor : step,
-        is_factor ? "factor" : "bytes", o->warmup_iters, o->iters, o->agg_iters, o->checks);
+    (void)fprintf(out,
+                  "# nThread %d nGpus %d minBytes %zu maxBytes %zu step: %zu(%s) warmup iters: %d "
+                  "iters: %d agg iters: %d validation: %d ranks: %d\n",
+                  o->per_process == 0 ? 1 : o->per_process,
+                  o->per_thread == 0 ? o->ranks / (o->per_process == 0 ? 1 : o->per_process)
+                                     : o->per_thread,
+                  o->min_bytes, o->max_bytes, is_factor ? (size_t)o->step_factor : o->step_bytes,
+                  is_factor ? "factor" : "bytes", o->warmup_iters, o->iters, o->agg_iters,
+                  o->checks, o->ranks);
     if (o->has_blocking) {
         (void)fprintf(out, "# -z has no effect: calls always block\n");
     }
@@ -163,6 +163,7 @@ void perf_table_footer(FILE *out, const struct perf_setting *setting,
                        const struct perf_totals *totals)
 {
     const bool is_asked = totals->least_bandwidth >= 0.0;
+    const int width = setting->format_width > 18 ? setting->format_width : 18;
     (void)fprintf(out, "# %-20s : %zu %s\n", "Out of bounds values", totals->wrong,
                   totals->wrong == 0 ? "OK" : "FAILED");
     if (totals->different != 0) {
@@ -174,7 +175,7 @@ void perf_table_footer(FILE *out, const struct perf_setting *setting,
                                                     : "FAILED");
     for (size_t i = 0; i < totals->format_count && totals->format_count > 1; i++) {
         const struct perf_bandwidth *const format = &totals->formats[i];
-        (void)fprintf(out, "#   %-18s : %g\n", format->format,
+        (void)fprintf(out, "#   %-*s : %g\n", width, format->format,
                       format->count == 0 ? 0.0 : format->sum / (double)format->count);
     }
     (void)fprintf(out, "#\n# Collective test concluded: %s\n#\n",

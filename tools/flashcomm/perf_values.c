@@ -5,6 +5,7 @@
  */
 #include "perf_values.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,18 +101,34 @@ void perf_value_types(const struct argp_state *state, const char *text, struct p
 
 void perf_value_baselines(const struct argp_state *state, const char *text, struct perf_options *o)
 {
-    while (*text != '\0') {
+    for (bool is_last = false; !is_last;) {
         const size_t length = strcspn(text, ",");
         if (length == 3 && strncmp(text, "raw", length) == 0) {
             o->baseline_raw = true;
         } else if (length == 3 && strncmp(text, "mpi", length) == 0) {
             o->baseline_mpi = true;
         } else {
-            argp_error(state, "--baseline %.*s: allowed are raw, mpi and raw,mpi", (int)length,
+            argp_error(state, "--baseline '%.*s': allowed are raw, mpi and raw,mpi", (int)length,
                        text);
         }
-        text += length + (text[length] == ',' ? 1 : 0);
+        is_last = text[length] == '\0';
+        text += length + 1;
     }
+}
+
+int perf_value_bandwidth(const char *text, double *bandwidth, struct failure *failure)
+{
+    char *end;
+    *bandwidth = -1.0;
+    if (text == NULL) {
+        return 0;
+    }
+    const double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number >= 0.0 && number <= DBL_MAX)) {
+        return failure_set(failure, "NCCL_TESTS_MIN_BW is '%s': allowed are GB/s, 0 or more", text);
+    }
+    *bandwidth = number;
+    return 0;
 }
 
 void perf_value_refuse(const struct argp_state *state, int key)

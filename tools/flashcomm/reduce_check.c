@@ -165,6 +165,24 @@ static void compare(const struct block *b, flc_type type, const void *result, si
     }
 }
 
+/* A raw copy keeps every bit. */
+static void compare_bytes(flc_type type, const void *input, const void *result, size_t count,
+                          struct flc_reduce_check *check)
+{
+    const size_t elem_bytes = flc_type_bytes(type);
+    for (size_t i = 0; i < count; i++) {
+        const double x = elem_value(type, input, i), y = elem_value(type, result, i);
+        check->out_of_bound += memcmp((const char *)input + i * elem_bytes,
+                                      (const char *)result + i * elem_bytes, elem_bytes) != 0;
+        check->compared += isfinite(x) ? 1 : 0;
+        if (isfinite(x) && isfinite(y)) {
+            check->max_abs_error = fmax(check->max_abs_error, fabs(y - x));
+            check->signal += x * x;
+            check->noise += (y - x) * (y - x);
+        }
+    }
+}
+
 static double sqnr_db(const struct flc_reduce_check *check)
 {
     return check->compared == 0 ? (double)NAN
@@ -174,6 +192,7 @@ static double sqnr_db(const struct flc_reduce_check *check)
 
 void flc_reduce_check_add(struct flc_reduce_check *sums, const struct flc_reduce_check *part)
 {
+    sums->elements += part->elements;
     sums->max_abs_error = fmax(sums->max_abs_error, part->max_abs_error);
     sums->out_of_bound += part->out_of_bound;
     sums->unchecked += part->unchecked;
@@ -189,7 +208,7 @@ int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_typ
 {
     const int is_oneshot = strcmp(algorithm, "oneshot") == 0;
     flc_coll_config formats = *config;
-    struct flc_reduce_check c = {0};
+    struct flc_reduce_check c = {.elements = count};
     struct block *b = malloc(sizeof *b);
     if (b == NULL) {
         return -1;
@@ -215,20 +234,19 @@ int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_typ
 int flc_copy_check(const void *input, size_t count, flc_type type, flc_format format,
                    const void *result, struct flc_reduce_check *check)
 {
-    struct flc_reduce_check c = {0};
+    struct flc_reduce_check c = {.elements = count};
     struct block *b = malloc(sizeof *b);
     if (b == NULL) {
         return -1;
     }
-    for (size_t at = 0; at < count; at += FLC_BLOCK_ELEMS) {
+    if (format.bits == 0) {
+        compare_bytes(type, input, result, count, &c);
+    }
+    for (size_t at = 0; at < count && format.bits != 0; at += FLC_BLOCK_ELEMS) {
         const size_t n = count - at < FLC_BLOCK_ELEMS ? count - at : FLC_BLOCK_ELEMS;
         memset(b, 0, sizeof *b);
         add_contribution(b, format, type, input, at, n);
-        if (format.bits == 0) {
-            memset(b->off, 0, sizeof b->off);
-        } else {
-            spread(b, format, n, NOT_FINITE, MUST_BE_NAN);
-        }
+        spread(b, format, n, NOT_FINITE, MUST_BE_NAN);
         compare(b, type, result, at, n, &c);
     }
     free(b);

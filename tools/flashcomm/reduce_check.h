@@ -13,6 +13,7 @@
 #include "flashcomm/flashcomm.h"
 
 struct flc_reduce_check {
+    size_t elements;      /* all; those that must be NaN are neither compared nor unchecked */
     double sqnr_db;       /* over the checked, finite elements; inf if equal, NaN if none */
     double max_abs_error; /* likewise */
     size_t out_of_bound;  /* elements; where an input is NaN, any result but NaN */
@@ -33,7 +34,8 @@ int flc_reduce_check(const void *const *inputs, int ranks, size_t count, flc_typ
                      struct flc_reduce_check *check);
 
 /*
- *   input, result  [count] elements of `type`: before encoding, and decoded; raw must be equal
+ *   input, result  [count] elements of `type`: before encoding, and decoded; raw is compared byte
+ * for byte, NaN too
  *
  * 0, or -1 when out of memory.
  */

@@ -97,7 +97,8 @@ int run_save(const char *path, const struct rank_job *job, const struct run_inpu
         const size_t shape[2] = {(size_t)point->ranks, point->count};
         return npy_save(path, 2, shape, point->type, rank_area_result(area, 0), failure);
     }
-    const int holder = point->ranks > 1 && collective->has_root && point->root == 0 ? 1 : 0;
+    const int holder =
+        point->ranks > 1 && collective->has_root ? collective_point_other_rank(point) : 0;
     return npy_save(path, inputs->dims, inputs->shape, point->type, rank_area_result(area, holder),
                     failure);
 }

@@ -15,7 +15,7 @@ struct run_result {
     char transport[32];
     char algorithm[32];
     uint64_t wire_bytes; /* sent by the rank that sent most */
-    double wire_bits;    /* an element; NaN without elements */
+    double wire_bits;    /* an element; NaN where none is sent */
     struct flc_reduce_check check;
     bool ranks_equal; /* those that must be */
     double time_us;

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "command.h"
-#include "npy.h"
+#include "output_file.h"
 
 #define DEFAULT_ITERS 5
 #define MAX_ITERS     1000000
@@ -102,7 +102,7 @@ static void check_all(const struct argp_state *state, struct run_options *o)
         argp_error(state, "-o writes one result: it does not go with a list of %zu formats",
                    o->formats.count);
     }
-    if (o->output != NULL && npy_save_check(o->output, &failure) != 0) {
+    if (o->output != NULL && output_file_check(o->output, &failure) != 0) {
         argp_error(state, "-o %s", failure.text);
     }
 }

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
+
+#include "timing.h"
 
 /* Results start at cache lines, so that ranks do not share one. */
 #define RESULT_ALIGN 64
@@ -61,26 +62,6 @@ struct rank_work {
     struct rank_area *area;
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static int compare_doubles(const void *left, const void *right)
-{
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof values[0], compare_doubles);
-    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
-}
-
 /* One warm-up, then the timed calls; [iters] times. */
 static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const void *send,
                              void *recv, double *times_us)
@@ -94,13 +75,13 @@ static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const v
                                          .root = job->point.root,
                                          .config = &job->config};
     for (int i = -1; i < job->iters; i++) {
-        const int64_t start_ns = now_ns();
+        const int64_t start_ns = timing_now_ns();
         const flc_status status = job->point.collective->call(&call);
         if (status != FLC_OK) {
             return status;
         }
         if (i >= 0) {
-            times_us[i] = 1e-3 * (double)(now_ns() - start_ns);
+            times_us[i] = 1e-3 * (double)(timing_now_ns() - start_ns);
         }
     }
     return FLC_OK;
@@ -128,7 +109,7 @@ static void run_rank(const void *context, flc_comm *comm)
         (void)snprintf(report->transport, sizeof report->transport, "%s", info.transport);
         (void)snprintf(report->algorithm, sizeof report->algorithm, "%s", info.algorithm);
         report->sent_bytes = info.sent_bytes;
-        report->median_us = median(times_us, job->iters);
+        report->median_us = timing_median(times_us, job->iters);
         rank_done(area->meeting, rank);
     }
     free(times_us);
