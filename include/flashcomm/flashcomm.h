@@ -274,8 +274,8 @@ typedef enum flc_kind {
 
 typedef struct flc_item {
     char name[32];
-    char value[64];    /* of a parameter, and where it comes from; an algorithm's collective; else
-                          "" */
+    char value[64];    /* of a parameter, and where it comes from; an algorithm's collective; of the
+                          codec row in use, why; else "" */
     char summary[128]; /* one line */
 } flc_item;
 

@@ -4,6 +4,7 @@
  * What there is: the tables of the library, as `flashcomm info` prints them; and the version.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/param.h"
@@ -35,6 +36,18 @@ static flc_status describe_parameter(size_t index, flc_item *item)
     return FLC_OK;
 }
 
+/* Why a row is in use; "" for the others. */
+static const char *use_of_row(size_t index)
+{
+    const char *wanted = flci_param_text(FLCI_PARAM_CPU);
+    if (strcmp(wanted, flci_codec_row_at(index)->name) == 0) {
+        return "in use: FLC_CPU";
+    }
+    return strcmp(wanted, "auto") == 0 && flci_codec_row_at(index + 1) == NULL
+               ? "in use: the fastest here"
+               : "";
+}
+
 flc_status flc_describe(flc_kind kind, size_t index, flc_item *item)
 {
     const struct flci_codec_row *row = flci_codec_row_at(index);
@@ -46,7 +59,7 @@ flc_status flc_describe(flc_kind kind, size_t index, flc_item *item)
         return describe_parameter(index, item);
     }
     if (kind == FLC_KIND_CODEC && row != NULL) {
-        fill(item, row->name, "", row->summary);
+        fill(item, row->name, use_of_row(index), row->summary);
     } else if (kind == FLC_KIND_TRANSPORT && index == 0) {
         fill(item, flci_shm_ops.name, "", flci_shm_ops.summary);
     } else if (kind == FLC_KIND_ALGORITHM && algorithm != NULL) {

@@ -47,6 +47,16 @@ class Info(Case):
                 "error", path, "--format", f"{item['name']},{item['value']}")["results"]
             self.assertEqual({**by_name, "format": item["value"]}, by_text)
 
+    def test_the_row_in_use(self):
+        os.environ.pop("FLC_CPU", None)
+        rows = self.call_json("info")["codecs"]
+        used = ["" for _ in rows[:-1]] + ["in use: the fastest here"]
+        self.assertEqual([row["value"] for row in rows], used)
+        for name, value in (("ref", "in use: FLC_CPU"), ("none", "")):
+            os.environ["FLC_CPU"] = name
+            self.addCleanup(os.environ.pop, "FLC_CPU", None)
+            self.assertEqual(self.call_json("info")["codecs"][0]["value"], value)
+
     def test_help_and_version(self):
         for command in ([], ["run"], ["perf"], ["error"], ["info"]):
             self.assertIn("Usage: flashcomm", self.call(*command, "--help").stdout)
