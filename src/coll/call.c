@@ -100,6 +100,21 @@ flc_status flci_call_decode(struct flci_call *call, enum flci_stage stage, int f
 
 /* ---- Reduction ---- */
 
+flc_status flci_call_send_to_owners(struct flci_call *call, flci_piece_of *piece_of, size_t elems,
+                                    size_t piece)
+{
+    const int ranks = call->transport->ranks;
+    for (int step = 1; step < ranks; step++) { /* no two ranks start at the same peer */
+        const int owner = (call->transport->rank + step) % ranks;
+        const struct flci_span span = piece_of(call, owner, elems, piece);
+        uint8_t *payload;
+        FLCI_TRY(flci_message_begin(call, FLCI_STAGE_REDUCE, owner, &payload));
+        flci_call_encode(call, FLCI_STAGE_REDUCE, span, payload);
+        flci_message_post(call, FLCI_STAGE_REDUCE, owner, payload, span.count);
+    }
+    return FLC_OK;
+}
+
 /* This rank's own contribution to a block, at `elems`, as its owner adds it. */
 static flc_status load_own(struct flci_call *call, const void *elems, uint32_t n, float *own)
 {

@@ -112,6 +112,14 @@ void flci_call_encode(struct flci_call *call, enum flci_stage stage, struct flci
 flc_status flci_call_decode(struct flci_call *call, enum flci_stage stage, int from,
                             struct flci_span span, const uint8_t *wire);
 
+/* Piece `piece`, of `elems` elements, of the chunk that `owner` reduces, in call->send. */
+typedef struct flci_span flci_piece_of(const struct flci_call *call, int owner, size_t elems,
+                                       size_t piece);
+
+/* Encode this rank's contributions to a piece of every peer's chunk, and send them there. */
+flc_status flci_call_send_to_owners(struct flci_call *call, flci_piece_of *piece_of, size_t elems,
+                                    size_t piece);
+
 /* Elements [span] of call->send, exactly, to element `at` of call->recv. */
 void flci_call_copy(struct flci_call *call, struct flci_span span, size_t at);
 

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LARGEST_BYTES = 600_000
 SOURCE_SUFFIXES = {".c", ".h", ".cu", ".cuh", ".py", ".sh", ".cmake"}
 SOURCE_NAMES = {"CMakeLists.txt", "Makefile"}
-TEXT_SUFFIXES = SOURCE_SUFFIXES | {".md", ".txt", ".json", ".in", ".1"}
+TEXT_SUFFIXES = SOURCE_SUFFIXES | {".md", ".txt", ".json", ".in", ".1", ".3"}
 SPDX = [
     "SPDX-License-Identifier: Apache-2.0",
     "SPDX-FileCopyrightText: the flashcomm authors",

@@ -40,56 +40,36 @@ INLINE void unpack_plane(uint32_t width, uint32_t shift, const uint8_t *plane, u
     }
 }
 
+/* The planes of a width, widest first, with the plane's width a constant: FUNCTION(width, shift,
+   ...). */
+#define FOR_PLANES(bits, count, planes, FUNCTION, first, second)                                   \
+    for (uint32_t width_ = 8, shift_ = 0; width_ > 0; width_ /= 2) {                               \
+        if (((bits)&width_) == 0) {                                                                \
+            continue;                                                                              \
+        }                                                                                          \
+        if (width_ == 8) {                                                                         \
+            FUNCTION(8, shift_, first, count, second);                                             \
+        } else if (width_ == 4) {                                                                  \
+            FUNCTION(4, shift_, first, count, second);                                             \
+        } else if (width_ == 2) {                                                                  \
+            FUNCTION(2, shift_, first, count, second);                                             \
+        } else {                                                                                   \
+            FUNCTION(1, shift_, first, count, second);                                             \
+        }                                                                                          \
+        (planes) += flci_plane_bytes(count, width_);                                               \
+        shift_ += width_;                                                                          \
+    }
+
 /* Planes of `count` codes; up to 64 zeros follow the codes, to a multiple of 64. */
 static void pack(const uint8_t *codes, uint32_t count, uint32_t bits, uint8_t *planes)
 {
-    uint32_t shift = 0;
-    for (uint32_t width = 8; width > 0; width /= 2) {
-        if ((bits & width) == 0) {
-            continue;
-        }
-        switch (width) {
-        case 8:
-            pack_plane(8, shift, codes, count, planes);
-            break;
-        case 4:
-            pack_plane(4, shift, codes, count, planes);
-            break;
-        case 2:
-            pack_plane(2, shift, codes, count, planes);
-            break;
-        default:
-            pack_plane(1, shift, codes, count, planes);
-        }
-        planes += flci_plane_bytes(count, width);
-        shift += width;
-    }
+    FOR_PLANES(bits, count, planes, pack_plane, codes, planes)
 }
 
 /* Writes codes up to a multiple of 64. */
 static void unpack(const uint8_t *planes, uint32_t count, uint32_t bits, uint8_t *codes)
 {
-    uint32_t shift = 0;
-    for (uint32_t width = 8; width > 0; width /= 2) {
-        if ((bits & width) == 0) {
-            continue;
-        }
-        switch (width) {
-        case 8:
-            unpack_plane(8, shift, planes, count, codes);
-            break;
-        case 4:
-            unpack_plane(4, shift, planes, count, codes);
-            break;
-        case 2:
-            unpack_plane(2, shift, planes, count, codes);
-            break;
-        default:
-            unpack_plane(1, shift, planes, count, codes);
-        }
-        planes += flci_plane_bytes(count, width);
-        shift += width;
-    }
+    FOR_PLANES(bits, count, planes, unpack_plane, planes, codes)
 }
 
 #endif

@@ -26,20 +26,6 @@ static struct flci_span piece_of(const struct flci_call *call, int owner, size_t
     return flci_partition_piece(chunk, elems, piece);
 }
 
-static flc_status send_contributions(struct flci_call *call, size_t elems, size_t piece)
-{
-    const int ranks = call->transport->ranks;
-    for (int step = 1; step < ranks; step++) { /* no two ranks start at the same peer */
-        const int owner = (call->transport->rank + step) % ranks;
-        const struct flci_span span = piece_of(call, owner, elems, piece);
-        uint8_t *payload;
-        FLCI_TRY(flci_message_begin(call, FLCI_STAGE_REDUCE, owner, &payload));
-        flci_call_encode(call, FLCI_STAGE_REDUCE, span, payload);
-        flci_message_post(call, FLCI_STAGE_REDUCE, owner, payload, span.count);
-    }
-    return FLC_OK;
-}
-
 /* Sum one's own piece and send it to all; before the peers need it, nothing else. */
 static flc_status sum_piece(struct flci_call *call, size_t elems, size_t piece)
 {
@@ -73,11 +59,11 @@ static flc_status run(struct flci_call *call)
     const struct flci_span longest = flci_partition_chunk(call->count, call->transport->ranks, 0);
     const size_t pieces = flci_partition_pieces(longest.count, elems);
     call->wires[call->transport->rank] = NULL; /* summed from send */
-    FLCI_TRY(send_contributions(call, elems, 0));
+    FLCI_TRY(flci_call_send_to_owners(call, piece_of, elems, 0));
     for (size_t piece = 0; piece < pieces; piece++) {
         FLCI_TRY(sum_piece(call, elems, piece));
         if (piece + 1 < pieces) { /* while the peers sum this piece */
-            FLCI_TRY(send_contributions(call, elems, piece + 1));
+            FLCI_TRY(flci_call_send_to_owners(call, piece_of, elems, piece + 1));
         }
         FLCI_TRY(receive_sums(call, elems, piece));
     }

@@ -23,31 +23,17 @@ static struct flci_span piece_of(const struct flci_call *call, int owner, size_t
     return flci_partition_piece(chunk, elems, piece);
 }
 
-static flc_status send_piece(struct flci_call *call, size_t elems, size_t piece)
-{
-    const int ranks = call->transport->ranks;
-    for (int step = 1; step < ranks; step++) { /* no two ranks start at the same peer */
-        const int owner = (call->transport->rank + step) % ranks;
-        const struct flci_span span = piece_of(call, owner, elems, piece);
-        uint8_t *payload;
-        FLCI_TRY(flci_message_begin(call, FLCI_STAGE_REDUCE, owner, &payload));
-        flci_call_encode(call, FLCI_STAGE_REDUCE, span, payload);
-        flci_message_post(call, FLCI_STAGE_REDUCE, owner, payload, span.count);
-    }
-    return FLC_OK;
-}
-
 static flc_status run(struct flci_call *call)
 {
     const int me = call->transport->rank;
     const size_t elems = flci_message_elems(call);
     const size_t pieces = flci_partition_pieces(call->count, elems);
     call->wires[me] = NULL; /* summed from send */
-    FLCI_TRY(send_piece(call, elems, 0));
+    FLCI_TRY(flci_call_send_to_owners(call, piece_of, elems, 0));
     for (size_t piece = 0; piece < pieces; piece++) {
         const struct flci_span mine = piece_of(call, me, elems, piece);
         if (piece + 1 < pieces) { /* while the peers sum this piece */
-            FLCI_TRY(send_piece(call, elems, piece + 1));
+            FLCI_TRY(flci_call_send_to_owners(call, piece_of, elems, piece + 1));
         }
         FLCI_TRY(flci_message_receive_all(call, FLCI_STAGE_REDUCE, mine.count));
         FLCI_TRY(flci_call_reduce(call, FLCI_STAGE_REDUCE, mine, piece * elems, NULL));
