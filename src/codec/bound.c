@@ -48,7 +48,7 @@ static double target_of(flc_format format, double range, double magnitude)
     if (format.scheme == FLC_SYMMETRIC) {
         target = bits == 1 ? 0.5 * magnitude : magnitude / ((1 << (bits - 1)) - 1);
     } else {
-        const double floor = magnitude / (bits <= FLCI_NARROW_BITS ? 110.0 : 32000.0);
+        const double floor = magnitude / (double)flci_zero_limit(bits);
         target = fmax(0.5 * range * (double)flci_range_factor(bits), floor);
     }
     return fmax(target, (double)FLCI_SCALE_MIN);

@@ -187,6 +187,12 @@ FLCI_HD float flci_range_factor(int bits)
     return factors[bits];
 }
 
+/* Largest zero of an asymmetric format: the scale is at least the magnitude divided by it. */
+FLCI_HD float flci_zero_limit(int bits)
+{
+    return bits <= FLCI_NARROW_BITS ? 110.0f : 32000.0f;
+}
+
 /* The scale before it is rounded to its stored form: at least FLCI_SCALE_MIN, finite. */
 FLCI_HD float flci_scale_target(flc_format format, flc_type type, struct flci_range *range)
 {
@@ -205,7 +211,7 @@ FLCI_HD float flci_scale_target(flc_format format, flc_type type, struct flci_ra
     } else {
         /* Halves first: the difference of two finite values may be infinite. */
         const float half = 0.5f * range->high - 0.5f * range->low;
-        const float floor = magnitude / (bits <= FLCI_NARROW_BITS ? 110.0f : 32000.0f);
+        const float floor = magnitude / flci_zero_limit(bits);
         scale = half * flci_range_factor(bits);
         scale = scale < floor ? floor : scale;
     }
@@ -248,6 +254,14 @@ FLCI_HD uint16_t flci_octave_fraction(int k)
     return fractions[k];
 }
 
+/* 2^((2k+1)/16): where the nearest eighth of an octave changes. */
+FLCI_HD float flci_octave_middle(int k)
+{
+    const float middles[8] = {1.04427378f, 1.13878863f, 1.24185781f, 1.35425555f,
+                              1.47682615f, 1.61049033f, 1.75625216f, 1.91520656f};
+    return middles[k];
+}
+
 /* Exponent of code 0 in a block whose largest scale is `largest`. */
 FLCI_HD int flci_base_exponent(float largest)
 {
@@ -266,9 +280,6 @@ FLCI_HD int flci_largest_exponent(flc_type type)
 FLCI_HD uint8_t flci_scale_to_compact(float target, int largest_exponent, int base_exponent,
                                       int upwards)
 {
-    /* 2^((2k+1)/16): where the nearest eighth changes. */
-    const float middles[8] = {1.04427378f, 1.13878863f, 1.24185781f, 1.35425555f,
-                              1.47682615f, 1.61049033f, 1.75625216f, 1.91520656f};
     const uint32_t u = flci_bits_of(target);
     const int exponent = (int)(u >> 23) - 127;
     const float fraction = flci_float_of((u & 0x7fffffu) | 0x3f800000u);
@@ -282,7 +293,7 @@ FLCI_HD uint8_t flci_scale_to_compact(float target, int largest_exponent, int ba
             k++;
         }
     } else {
-        while (k < 8 && fraction >= middles[k]) {
+        while (k < 8 && fraction >= flci_octave_middle(k)) {
             k++;
         }
     }

@@ -177,23 +177,28 @@ FLCI_HD int32_t flci_rotated_error(int bits, const float *v, uint32_t group, flo
     return error;
 }
 
-/* The step with the least error, the first of equals, for a target that is stored as `most`. */
-FLCI_HD int flci_rotated_best_step(flc_format format, const float *v, int most, int base_exponent)
+/* 2^(-step/4): what a squared error is worth `step` eighths of an octave below. */
+FLCI_HD float flci_rotated_worth(int step)
 {
-    /* 2^(-i/4): what a squared error is worth i eighths of an octave below. */
     const float worth[17] = {1.0f,    0x1.ae89fap-1f, 0x1.6a09e6p-1f, 0x1.306fep-1f,
                              0x1p-1f, 0x1.ae89fap-2f, 0x1.6a09e6p-2f, 0x1.306fep-2f,
                              0x1p-2f, 0x1.ae89fap-3f, 0x1.6a09e6p-3f, 0x1.306fep-3f,
                              0x1p-3f, 0x1.ae89fap-4f, 0x1.6a09e6p-4f, 0x1.306fep-4f,
                              0x1p-4f};
+    return worth[step];
+}
+
+/* The step with the least error, the first of equals, for a target that is stored as `most`. */
+FLCI_HD int flci_rotated_best_step(flc_format format, const float *v, int most, int base_exponent)
+{
     const struct flci_rotated_search search = flci_rotated_search_of(format.bits);
     float least = 0.0f;
     int best = 0;
     for (int step = 0; step <= search.last && step < most; step += search.stride) {
         const float scale =
             flci_from_bf16(flci_scale_from_compact((uint8_t)(most - step), base_exponent));
-        const float error =
-            (float)flci_rotated_error(format.bits, v, format.group, 1.0f / scale) * worth[step];
+        const float error = (float)flci_rotated_error(format.bits, v, format.group, 1.0f / scale) *
+                            flci_rotated_worth(step);
         if (step == 0 || error < least) {
             least = error;
             best = step;

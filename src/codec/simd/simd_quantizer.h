@@ -93,7 +93,7 @@ static void find_targets(flc_format format, flc_type type, flc_type src_type, ui
             scale = magnitude / divisor;
         } else {
             scale = vf_max((0.5f * high - 0.5f * low) * flci_range_factor(bits),
-                           magnitude / (bits <= FLCI_NARROW_BITS ? 110.0f : 32000.0f));
+                           magnitude / flci_zero_limit(bits));
         }
         vf_store(q->low + g, low);
         vf_store(q->high + g, high);
@@ -130,15 +130,14 @@ static void find_wide_scales(flc_format format, flc_type type, uint32_t groups,
 /* flci_scale_to_compact */
 INLINE vi compact_scales(vf target, int largest_exponent, int base_exponent, int upwards)
 {
-    static const float middles[8] = {1.04427378f, 1.13878863f, 1.24185781f, 1.35425555f,
-                                     1.47682615f, 1.61049033f, 1.75625216f, 1.91520656f};
     const vi exponent = ((vi)target >> 23) - 127;
     const vf fraction = (vf)(((vi)target & 0x7fffff) | 0x3f800000);
     const vi top = vi_set(8 * (largest_exponent - base_exponent) + 7);
     vi code = 8 * (exponent - base_exponent);
     for (int k = 0; k < 8; k++) {
         const float eighth = flci_from_bf16((uint16_t)(0x3f80u | flci_octave_fraction(k)));
-        code -= upwards ? (vi)(fraction > vf_set(eighth)) : (vi)(fraction >= vf_set(middles[k]));
+        code -= upwards ? (vi)(fraction > vf_set(eighth))
+                        : (vi)(fraction >= vf_set(flci_octave_middle(k)));
     }
     return vi_min(code, top) & ~(vi)(exponent < base_exponent);
 }

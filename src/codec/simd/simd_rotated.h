@@ -71,13 +71,13 @@ static void turn_block(flc_type type, const void *src, uint32_t n, uint32_t grou
 /* 1 / scale by stored scale, in a block of this base exponent. */
 static void find_inverses(int base_exponent, float *inverses)
 {
+    int32_t fractions[8 + LANES];
+    for (int i = 0; i < 8 + LANES; i++) {
+        fractions[i] = flci_octave_fraction(i & 7);
+    }
     for (int32_t code = 0; code < 256; code += LANES) {
-        const vi codes = code + lane_numbers();
-        int32_t fractions[LANES];
-        for (uint32_t i = 0; i < LANES; i++) {
-            fractions[i] = flci_octave_fraction((code + (int)i) & 7);
-        }
-        const vi scale = ((codes >> 3) + (base_exponent + 127)) << 23 | vi_load(fractions) << 16;
+        const vi exponent = ((code + lane_numbers()) >> 3) + (base_exponent + 127);
+        const vi scale = exponent << 23 | vi_load(fractions + (code & 7)) << 16;
         vf_store(inverses + code, 1.0f / (vf)scale);
     }
 }
@@ -212,15 +212,6 @@ static void encode_rotated(flc_format format, flc_type type, flc_type src_type, 
 
 /* ---- Decode ---- */
 
-/* What flci_rotated_value gives for a scale of 1, by code. */
-static const int8_t levels_by_code[5][16] = {
-    {0},
-    {-64, 64},
-    {-124, -36, 36, 124},
-    {-121, -73, -41, -13, 13, 41, 73, 121},
-    {-101, -79, -63, -49, -37, -25, -15, -5, 5, 15, 25, 37, 49, 63, 79, 101},
-};
-
 INLINE void turn_back_groups(uint32_t count, flc_type dst_type, flc_type type, int bits,
                              const uint8_t *codes, uint32_t groups, const float *scales, void *dst)
 {
@@ -298,8 +289,12 @@ static flc_status decode_rotated(flc_format format, flc_type type, const uint8_t
     FLCI_TRY(read_rotated_scales(format, &layout, wire, scales));
     unpack(wire + layout.planes, layout.codes, format.bits, codes);
     if (format.bits <= FLCI_NARROW_BITS) {
+        int8_t levels[16] = {0};
+        for (uint8_t code = 0; code < 1 << format.bits; code++) {
+            levels[code] = (int8_t)flci_rotated_value(format.bits, 1.0f, code);
+        }
         for (uint32_t i = 0; i < layout.codes; i += 4 * LANES) {
-            vb_store(codes + i, vb_lookup(levels_by_code[format.bits], vb_load(codes + i)));
+            vb_store(codes + i, vb_lookup(levels, vb_load(codes + i)));
         }
     }
     FOR_TYPE(dst_type, turn_back_of, format, type, codes, layout.groups, scales, out)

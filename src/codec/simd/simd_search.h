@@ -73,12 +73,6 @@ INLINE void errors_of(int bits, int is_capped, const struct simd_turned *t, uint
 INLINE vi best_steps(int bits, int is_capped, uint32_t group, uint32_t first, uint32_t groups,
                      const struct simd_turned *t)
 {
-    /* 2^(-i/4) */
-    static const float worth[17] = {1.0f,    0x1.ae89fap-1f, 0x1.6a09e6p-1f, 0x1.306fep-1f,
-                                    0x1p-1f, 0x1.ae89fap-2f, 0x1.6a09e6p-2f, 0x1.306fep-2f,
-                                    0x1p-2f, 0x1.ae89fap-3f, 0x1.6a09e6p-3f, 0x1.306fep-3f,
-                                    0x1p-3f, 0x1.ae89fap-4f, 0x1.6a09e6p-4f, 0x1.306fep-4f,
-                                    0x1p-4f};
     const struct flci_rotated_search search = flci_rotated_search_of(bits);
     const int trials = search.last / search.stride + 1;
     const vi most = vi_load(t->most + first);
@@ -99,7 +93,7 @@ INLINE vi best_steps(int bits, int is_capped, uint32_t group, uint32_t first, ui
         vi sums[LANES / 2];
         memcpy(sums, errors[i], sizeof sums);
         JOIN_PAIRS(sums, ADD)
-        error = vf_of_ints(sums[0]) * worth[i * search.stride];
+        error = vf_of_ints(sums[0]) * flci_rotated_worth(i * search.stride);
         if (i == 0) {
             least = error;
         } else {
