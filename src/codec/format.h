@@ -16,15 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/host_device.h"
 #include "flashcomm/codec.h"
 
 /* What kernels use too. */
-#if defined(__CUDACC__)
-#    define FLCI_HD static __host__ __device__ __forceinline__
-#else
-#    define FLCI_HD static inline
-#endif
-
 /* Offsets in bytes from the start of the block; a section that a format lacks has no bytes. */
 struct flci_layout {
     uint32_t elems, groups, codes;
