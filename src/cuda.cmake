@@ -6,6 +6,7 @@
 target_sources(flashcomm PRIVATE
     api/cuda_attach.c
     api/cuda_collectives.c
+    codec/cuda/codec_kernels.cu
     cuda/cuda_error.c
     transport/cuda_p2p/p2p_attach.c
     transport/cuda_p2p/p2p_descriptor.c

@@ -141,7 +141,7 @@ flc_status flci_p2p_prove_send(struct flci_p2p *p2p);
 flc_status flci_p2p_prove_seen(struct flci_p2p *p2p);
 
 /* The word `from` writes to `to`. */
-static inline uint32_t flci_p2p_proof(int from, int to)
+FLCI_HD uint32_t flci_p2p_proof(int from, int to)
 {
     return 0x464c0000u + (uint32_t)from * 256 + (uint32_t)to + 1;
 }
