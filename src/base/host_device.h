@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Functions that C and kernels share.
+ * FLCI_HD marks small functions in headers that kernels use too.
  */
 #ifndef FLCI_BASE_HOST_DEVICE_H
 #define FLCI_BASE_HOST_DEVICE_H

@@ -19,7 +19,6 @@
 #include "base/host_device.h"
 #include "flashcomm/codec.h"
 
-/* What kernels use too. */
 /* Offsets in bytes from the start of the block; a section that a format lacks has no bytes. */
 struct flci_layout {
     uint32_t elems, groups, codes;

@@ -62,8 +62,7 @@ FLCI_HD uint32_t flci_p2p_inbox_index(int to, int from)
     return (uint32_t)(from < to ? from : from - 1);
 }
 
-FLCI_HD uint64_t flci_p2p_inbox_at(int ranks, uint64_t inbox_bytes, int stage, int to,
-                                         int from)
+FLCI_HD uint64_t flci_p2p_inbox_at(int ranks, uint64_t inbox_bytes, int stage, int to, int from)
 {
     return FLCI_P2P_INBOXES_AT +
            ((uint64_t)stage * (uint64_t)(ranks - 1) + flci_p2p_inbox_index(to, from)) * inbox_bytes;
