@@ -13,8 +13,8 @@
 struct flci_p2p {
     struct flci_p2p_window window; /* complete once the rank is attached */
     int device;                    /* ordinal in this process */
-    int sms;       /* multiprocessors of this rank's share of its device: the least of all ranks, so
-                      that all launch the same grid; a device that n ranks share counts 1/n */
+    int sms; /* multiprocessors of this rank's share of its device: the least of all ranks, so
+                that all launch the same grid; a device that n ranks share counts 1/n */
     int capability; /* compute capability, 10 major + minor: the same on all ranks */
     int max_blocks; /* limit on thread blocks of a kernel, 0: none; the same on all ranks */
     /* The rest is the transport's own. */
