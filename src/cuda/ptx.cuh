@@ -87,6 +87,14 @@ static __device__ __forceinline__ float flcd_max_nan(float a, float b)
     return r;
 }
 
+/* 1 / x within 2 in the last place; x and the result are normal. */
+static __device__ __forceinline__ float flcd_about_inverse(float x)
+{
+    float r;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
+    return r;
+}
+
 /* ---- Two bf16 in a register ---- */
 
 static __device__ __forceinline__ uint32_t flcd_bf16x2_min_nan(uint32_t a, uint32_t b)
@@ -117,6 +125,12 @@ static __device__ __forceinline__ uint32_t flcd_bf16x2_of(float low, float high)
     uint32_t r;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
     return r;
+}
+
+/* Both halves, of a float that is a bf16. */
+static __device__ __forceinline__ uint32_t flcd_bf16x2_twice(float x)
+{
+    return __byte_perm(__float_as_uint(x), 0, 0x3232);
 }
 
 static __device__ __forceinline__ uint32_t flcd_fp16x2_of(float low, float high)

@@ -36,32 +36,31 @@ static __device__ __forceinline__ uint32_t flcd_piece_at(uint32_t lane, uint32_t
     return 128 * (lane / 4) + 32 * piece + 8 * (lane % 4);
 }
 
-/* 16 bytes of elements whose address may have any alignment of an element. */
-template <int ELEM_BYTES> static __device__ __forceinline__ uint4 flcd_load_unaligned(const void *at)
+/* Units whose address has the alignment of an element only, out of line: rare, and slow. */
+template <flc_type TYPE>
+static __device__ __noinline__ void flcd_load_unaligned(const uint8_t *src, uint32_t lane,
+                                                        uint32_t *words)
 {
-    uint4 v;
-    if (ELEM_BYTES == 4) {
-        const uint32_t *in = (const uint32_t *)at;
-        v = make_uint4(in[0], in[1], in[2], in[3]);
-    } else {
-        const uint16_t *in = (const uint16_t *)at;
-        v = make_uint4(in[0] | (uint32_t)in[1] << 16, in[2] | (uint32_t)in[3] << 16,
-                       in[4] | (uint32_t)in[5] << 16, in[6] | (uint32_t)in[7] << 16);
+    for (int i = 0; i < FLCD_LANE_ELEMS; i++) {
+        const uint32_t at = flcd_piece_at(lane, i / 8) + i % 8;
+        if (TYPE == FLC_FLOAT32) {
+            words[i] = ((const uint32_t *)src)[at];
+        } else {
+            ((uint16_t *)words)[i] = ((const uint16_t *)src)[at];
+        }
     }
-    return v;
 }
 
-template <int ELEM_BYTES>
-static __device__ __forceinline__ void flcd_store_unaligned(void *at, uint4 v)
+template <flc_type TYPE>
+static __device__ __noinline__ void flcd_store_unaligned(uint8_t *dst, uint32_t lane,
+                                                         const uint32_t *words)
 {
-    const uint32_t words[4] = {v.x, v.y, v.z, v.w};
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-        if (ELEM_BYTES == 4) {
-            ((uint32_t *)at)[i] = words[i];
+    for (int i = 0; i < FLCD_LANE_ELEMS; i++) {
+        const uint32_t at = flcd_piece_at(lane, i / 8) + i % 8;
+        if (TYPE == FLC_FLOAT32) {
+            ((uint32_t *)dst)[at] = words[i];
         } else {
-            ((uint16_t *)at)[2 * i] = (uint16_t)words[i];
-            ((uint16_t *)at)[2 * i + 1] = (uint16_t)(words[i] >> 16);
+            ((uint16_t *)dst)[at] = ((const uint16_t *)words)[i];
         }
     }
 }
@@ -73,12 +72,18 @@ static __device__ __forceinline__ void flcd_load_unit(const uint8_t *src, bool i
 {
     constexpr int elem_bytes = TYPE == FLC_FLOAT32 ? 4 : 2;
     constexpr int vectors = elem_bytes / 2; /* of a piece */
+    if (!is_aligned) {
+        flcd_elems<TYPE> slow;
+        flcd_load_unaligned<TYPE>(src, lane, slow.words);
+        elems = slow;
+        return;
+    }
 #pragma unroll
     for (int k = 0; k < FLCD_PIECES; k++) {
 #pragma unroll
         for (int v = 0; v < vectors; v++) {
             const uint8_t *at = src + elem_bytes * flcd_piece_at(lane, k) + 16 * v;
-            const uint4 x = is_aligned ? flcd_ld_streaming(at) : flcd_load_unaligned<elem_bytes>(at);
+            const uint4 x = flcd_ld_streaming(at);
             uint32_t *to = elems.words + 4 * (vectors * k + v);
             to[0] = x.x;
             to[1] = x.y;
@@ -94,6 +99,11 @@ static __device__ __forceinline__ void flcd_store_unit(uint8_t *dst, bool is_ali
 {
     constexpr int elem_bytes = TYPE == FLC_FLOAT32 ? 4 : 2;
     constexpr int vectors = elem_bytes / 2;
+    if (!is_aligned) {
+        const flcd_elems<TYPE> slow = elems;
+        flcd_store_unaligned<TYPE>(dst, lane, slow.words);
+        return;
+    }
 #pragma unroll
     for (int k = 0; k < FLCD_PIECES; k++) {
 #pragma unroll
@@ -101,11 +111,7 @@ static __device__ __forceinline__ void flcd_store_unit(uint8_t *dst, bool is_ali
             uint8_t *at = dst + elem_bytes * flcd_piece_at(lane, k) + 16 * v;
             const uint32_t *from = elems.words + 4 * (vectors * k + v);
             const uint4 x = make_uint4(from[0], from[1], from[2], from[3]);
-            if (is_aligned) {
-                flcd_st_streaming(at, x);
-            } else {
-                flcd_store_unaligned<elem_bytes>(at, x);
-            }
+            flcd_st_streaming(at, x);
         }
     }
 }

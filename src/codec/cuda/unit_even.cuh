@@ -210,18 +210,73 @@ static __device__ __forceinline__ float flcd_clamped_code(const struct flci_quan
 }
 
 /* Packed: the code is in the low bits of bf16 144 + code, exact integers up to 256. */
-static __device__ __forceinline__ void flcd_encode_packed(const struct flci_quantizer &q,
-                                                          const uint32_t *x, uint32_t *pairs)
+static __device__ __forceinline__ void flcd_encode_packed(float inverse_of, float zero,
+                                                          const uint32_t *x, uint32_t *pairs,
+                                                          int count)
 {
-    const uint32_t inverse = (__float_as_uint(q.inverse) >> 16) * 0x10001u;
-    const uint32_t magic = (__float_as_uint(144.0f - (float)q.zero) >> 16) * 0x10001u;
+    const uint32_t inverse = flcd_bf16x2_twice(inverse_of);
+    const uint32_t magic = flcd_bf16x2_twice(144.0f - zero);
 #pragma unroll
-    for (int i = 0; i < FLCD_PIECE_PAIRS; i++) {
+    for (int i = 0; i < count; i++) {
         pairs[i] = flcd_bf16x2_fma(x[i], inverse, magic) & 0x000f000fu;
     }
 }
 
-template <int BITS, flc_type TYPE>
+/* ---- The common case ---- */
+
+/* The float32 nearest to x / d, for an integer d up to 32000 and a quotient that is not subnormal:
+   one correction of the product with the reciprocal (all mantissas were tried). */
+static __device__ __forceinline__ float flcd_quotient(float x, float d)
+{
+    const float q = x * (1.0f / d);
+    return fmaf(fmaf(-d, q, x), 1.0f / d, q);
+}
+
+/* As flci_reciprocal, of a bf16 pattern whose inverse is normal: for these both ways of rounding
+   give the same for any start within 3 in the last place (all were tried). */
+template <int BITS> static __device__ __forceinline__ float flcd_inverse(uint32_t scale)
+{
+    const float s = __uint_as_float(scale << 16);
+    const float r = flcd_about_inverse(s);
+    if (BITS > FLCI_NARROW_BITS) {
+        return fmaf(fmaf(-s, r, 1.0f), r, r);
+    }
+    return __uint_as_float((__float_as_uint(r) + 0x7fffu + (__float_as_uint(r) >> 16 & 1u)) &
+                           0xffff0000u);
+}
+
+struct flcd_plain_group {
+    uint32_t scale; /* bf16 pattern */
+    float inverse, zero;
+};
+
+/* Scale and zero of an asymmetric group with wide metadata where nothing needs a clamp: what
+   flci_scale_target, flci_scale_to_wide and flci_quantizer_of then come to. */
+template <int BITS>
+static __device__ __forceinline__ struct flcd_plain_group flcd_plain_group_of(float low, float high)
+{
+    const float half = 0.5f * high - 0.5f * low;
+    const float magnitude = fmaxf(-low, high);
+    const float target = fmaxf(fmaxf(half * flci_range_factor(BITS),
+                                     flcd_quotient(magnitude, flci_zero_limit(BITS))),
+                               FLCI_SCALE_MIN);
+    struct flcd_plain_group g;
+    g.scale = (__float_as_uint(target) + 0xffffu) >> 16;
+    g.inverse = flcd_inverse<BITS>(g.scale);
+    if (BITS >= 2 && BITS <= FLCI_NARROW_BITS) {
+        const float top = 0.5f * (float)((1 << BITS) - 1);
+        g.scale += half * g.inverse * 0x1.00001p0f < top ? 0 : 1;
+        g.inverse = flcd_inverse<BITS>(g.scale);
+    }
+    g.zero = flci_nearest(BITS == 1 ? 0.5f * low + 0.5f * high : low, g.inverse, 0);
+    return g;
+}
+
+/*
+ * COMMON: wide metadata, asymmetric, groups of 128. Everything else that the fast path knows is
+ * told apart at run time.
+ */
+template <int BITS, flc_type TYPE, bool COMMON>
 struct flcd_even {
     /*
      * Codes of a unit from floats. `share` turns the lane's largest target scale into the block's;
@@ -233,7 +288,20 @@ struct flcd_even {
                                                   struct flcd_codes &codes, int &base_exponent)
     {
         float low[FLCD_PIECES], high[FLCD_PIECES];
-        flcd_float_range(format.group, x, low, high);
+        flcd_float_range(COMMON ? 128 : format.group, x, low, high);
+        if constexpr (COMMON) {
+            const struct flcd_plain_group g = flcd_plain_group_of<BITS>(low[0], high[0]);
+            if (__any_sync(FLCD_ALL_LANES, !flcd_is_ordinary(TYPE, low[0], high[0]))) {
+                careful(format, lane, x, codes);
+                return;
+            }
+            keep(g, codes);
+#pragma unroll
+            for (int i = 0; i < 16; i++) {
+                codes.pairs[i] = flcd_pair(code(g, x[2 * i]), code(g, x[2 * i + 1]));
+            }
+            return;
+        }
         quantize(format, lane, low, high, share, codes, base_exponent,
                  [&](const struct flci_quantizer &q, int k, bool careful) {
 #pragma unroll
@@ -255,11 +323,24 @@ struct flcd_even {
     {
         if constexpr (TYPE == FLC_BFLOAT16 && BITS >= 2 && BITS <= FLCI_NARROW_BITS) {
             float low[FLCD_PIECES], high[FLCD_PIECES];
-            flcd_bf16_range(format.group, elems.words, low, high);
+            flcd_bf16_range(COMMON ? 128 : format.group, elems.words, low, high);
+            if constexpr (COMMON) {
+                const struct flcd_plain_group g = flcd_plain_group_of<BITS>(low[0], high[0]);
+                if (__any_sync(FLCD_ALL_LANES, !flcd_is_ordinary(TYPE, low[0], high[0]))) {
+                    float x[32];
+                    flcd_widen<TYPE>(elems, x);
+                    careful(format, lane, x, codes);
+                    return;
+                }
+                keep(g, codes);
+                flcd_encode_packed(g.inverse, g.zero, elems.words, codes.pairs, 16);
+                return;
+            }
             quantize(format, lane, low, high, share, codes, base_exponent,
                      [&](const struct flci_quantizer &q, int k, bool careful) {
                          if (!careful) {
-                             flcd_encode_packed(q, elems.words + 4 * k, codes.pairs + 4 * k);
+                             flcd_encode_packed(q.inverse, (float)q.zero, elems.words + 4 * k,
+                                                codes.pairs + 4 * k, FLCD_PIECE_PAIRS);
                              return;
                          }
 #pragma unroll
@@ -309,8 +390,7 @@ struct flcd_even {
             for (int k = 0; k < FLCD_PIECES; k++) {
                 /* (128 + code) + (zero - 128) is exact, and times the scale is rounded once. */
                 const uint32_t scale = codes.scales[k] * 0x10001u;
-                const uint32_t offset =
-                    (__float_as_uint((float)(codes.zeros[k] - 128)) >> 16) * 0x10001u;
+                const uint32_t offset = flcd_bf16x2_twice((float)(codes.zeros[k] - 128));
 #pragma unroll
                 for (int i = 0; i < FLCD_PIECE_PAIRS; i++) {
                     const uint32_t level = flcd_bf16x2_fma(codes.pairs[4 * k + i] | 0x43004300u,
@@ -395,6 +475,12 @@ struct flcd_even {
     {
         const flc_format format = layout.format;
         flcd_store_planes<BITS>(block + layout.planes, unit, lane, p.planes);
+        if constexpr (COMMON) {
+            if (lane % 4 == 0) {
+                ((uint32_t *)block)[8 * unit + lane / 4] = p.stored; /* scales come first */
+            }
+            return;
+        }
         if (flcd_stores_group(lane, format.group)) {
             const uint32_t index = flcd_group_in_block(unit, lane, format.group);
             const bool is_symmetric = format.scheme == FLC_SYMMETRIC;
@@ -423,6 +509,10 @@ struct flcd_even {
         const uint8_t *scales = block + layout.scales;
         flcd_load_planes<BITS>(block + layout.planes, unit, lane, p.planes);
         p.base_exponent = 0;
+        if constexpr (COMMON) {
+            p.stored = __ldcg((const uint32_t *)block + 8 * unit + lane / 4);
+            return;
+        }
         if (format.metadata == FLC_WIDE && !is_symmetric) {
             p.stored = __ldcg((const uint32_t *)scales + index);
         } else if (format.metadata == FLC_COMPACT && is_symmetric) {
@@ -436,13 +526,65 @@ struct flcd_even {
     }
 
   private:
+    static __device__ __forceinline__ float code(const struct flcd_plain_group &g, float x)
+    {
+        if (BITS == 1) {
+            return __uint_as_float(x > g.zero * __uint_as_float(g.scale << 16));
+        }
+        return fmaf(x, g.inverse, 12582912.0f - g.zero); /* as flci_nearest */
+    }
+
+    static __device__ __forceinline__ void keep(const struct flcd_plain_group &g,
+                                                struct flcd_codes &codes)
+    {
+        const int zero = (int)g.zero;
+#pragma unroll
+        for (int k = 0; k < FLCD_PIECES; k++) {
+            codes.scales[k] = (uint16_t)g.scale;
+            codes.zeros[k] = zero;
+        }
+        codes.stored = g.scale | (uint32_t)zero << 16;
+    }
+
+    /* Out of line, through memory: rare, and no burden on the common case's registers. */
+    static __device__ __noinline__ void careful_through(flc_format format, uint32_t lane,
+                                                        const float *x, struct flcd_codes *codes)
+    {
+        struct flcd_codes own;
+        float in[32];
+        int base_exponent;
+#pragma unroll
+        for (int i = 0; i < 32; i++) {
+            in[i] = x[i];
+        }
+        flcd_even<BITS, TYPE, false>::encode(
+            format, lane, in, [](float largest) { return largest; }, own, base_exponent);
+        *codes = own;
+    }
+
+    static __device__ __forceinline__ void careful(flc_format format, uint32_t lane,
+                                                   const float (&x)[32], struct flcd_codes &codes)
+    {
+        float in[32];
+        struct flcd_codes out;
+#pragma unroll
+        for (int i = 0; i < 32; i++) {
+            in[i] = x[i];
+        }
+        careful_through(format, lane, in, &out);
+        codes = out;
+    }
+
     static __device__ __forceinline__ void open(flc_format format, uint32_t lane, const packet &p,
                                                 struct flcd_codes &codes)
     {
         flcd_unpack<BITS>(lane, p.planes, codes.pairs);
 #pragma unroll
         for (int k = 0; k < FLCD_PIECES; k++) {
-            if (k > 0 && format.group >= 128) {
+            if (COMMON) {
+                codes.scales[k] = (uint16_t)p.stored;
+                codes.zeros[k] = (int16_t)(p.stored >> 16);
+            } else if (k > 0 && format.group >= 128) {
                 codes.scales[k] = codes.scales[0];
                 codes.zeros[k] = codes.zeros[0];
             } else {

@@ -40,11 +40,14 @@ static flci_twostep_p2p_kernel *const widths[9] = {
 #endif
 };
 
-static const void *fast_kernel(int bits, flc_type type, int has_spikes, int is_rotated, int ranks)
+static const void *fast_kernel(int bits, struct flci_twostep_p2p_choice choice)
 {
-    const struct flci_twostep_p2p_choice choice = {type, has_spikes, is_rotated,
-                                                   ranks == 2 ? 2 : 0};
     return widths[bits] == NULL ? NULL : widths[bits](choice);
+}
+
+static int is_common(flc_format format)
+{
+    return format.scheme == FLC_ASYMMETRIC && format.metadata == FLC_WIDE && format.group == 128;
 }
 
 /* Formats that differ in what is compiled in, a contribution of one's own that is not exact, and
@@ -52,12 +55,19 @@ static const void *fast_kernel(int bits, flc_type type, int has_spikes, int is_r
 static const void *kernel_of(const struct flci_all_reduce_p2p *call, int ranks)
 {
     const flc_format a = call->reduce, b = call->gather;
+    const struct flci_twostep_p2p_choice choice = {
+        .type = call->type,
+        .is_common = is_common(a) && is_common(b),
+        .has_spikes = a.spikes,
+        .is_rotated = a.scheme == FLC_ROTATED,
+        .ranks = ranks == 2 ? 2 : 0,
+    };
     const void *kernel = NULL;
     const int is_alike = a.bits == b.bits && a.spikes == b.spikes &&
                          (a.scheme == FLC_ROTATED) == (b.scheme == FLC_ROTATED);
     const int is_small = a.bits != 0 && (a.group < 32 || b.group < 32);
     if (is_alike && !is_small && (call->flags & FLC_INVARIANT) == 0) {
-        kernel = fast_kernel(a.bits, call->type, a.spikes, a.scheme == FLC_ROTATED, ranks);
+        kernel = fast_kernel(a.bits, choice);
     }
     return kernel == NULL ? flci_twostep_p2p_kernel_any() : kernel;
 }
@@ -83,9 +93,15 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 {
     FLCI_TRY(load(flci_twostep_p2p_kernel_any()));
     for (int bits = 0; bits <= 8; bits++) {
-        for (int kind = 0; kind < 9; kind++) { /* each type, plain, with spikes and rotated */
-            const void *kernel = fast_kernel(bits, (flc_type)(kind / 3), kind % 3 == 1,
-                                             kind % 3 == 2, p2p->window.ranks);
+        for (int kind = 0; kind < 12; kind++) { /* of each type: varied, common, spikes, rotated */
+            const struct flci_twostep_p2p_choice choice = {
+                .type = (flc_type)(kind / 4),
+                .is_common = kind % 4 == 1,
+                .has_spikes = kind % 4 == 2,
+                .is_rotated = kind % 4 == 3,
+                .ranks = p2p->window.ranks == 2 ? 2 : 0,
+            };
+            const void *kernel = fast_kernel(bits, choice);
             if (kernel != NULL) {
                 FLCI_TRY(load(kernel));
             }
@@ -123,12 +139,14 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
                                       const struct flci_all_reduce_p2p *call, cudaStream_t stream)
 {
     const void *kernel = kernel_of(call, p2p->window.ranks);
+    const uint64_t blocks = (call->count - 1) / FLC_BLOCK_ELEMS + 1;
     struct flci_twostep_p2p_args args = {
         .window = p2p->window,
         .send = call->send,
         .recv = call->recv,
         .count = call->count,
-        .blocks = (call->count - 1) / FLC_BLOCK_ELEMS + 1,
+        .chunk_blocks = (uint32_t)(blocks / (uint64_t)p2p->window.ranks),
+        .longer_chunks = (uint32_t)(blocks % (uint64_t)p2p->window.ranks),
         .type = call->type,
         .flags = call->flags,
         .divisor = call->op == FLC_AVG ? (float)p2p->window.ranks : 1.0f,
@@ -144,7 +162,7 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
                              "asking for an all-reduce kernel's occupancy"));
     FLCI_TRY(flci_param_int(FLCI_PARAM_CUDA_TILE_BLOCKS, &tile_blocks));
     grid = flci_twostep_grid(&(struct flci_twostep_space){
-        .blocks = args.blocks,
+        .blocks = blocks,
         .ranks = p2p->window.ranks,
         .stride = args.reduce.stride > args.gather.stride ? args.reduce.stride : args.gather.stride,
         .inbox_bytes = p2p->window.inbox_bytes,

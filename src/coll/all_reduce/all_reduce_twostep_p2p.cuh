@@ -86,8 +86,14 @@ template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
        share its base exponent, a quarter of each. */
     __device__ __forceinline__ struct flcd_work work_at(uint32_t step, bool shares) const
     {
-        const uint32_t v = shares ? 4 * step + warp : warp * args.tile_blocks + step;
+        const uint32_t v =
+            shares ? FLCI_TWOSTEP_WORKERS * step + warp : warp * units_a_warp() + step;
         return {v / FLCD_UNITS, v % FLCD_UNITS};
+    }
+
+    __device__ __forceinline__ uint32_t units_a_warp() const
+    {
+        return args.tile_blocks * FLCD_UNITS / FLCI_TWOSTEP_WORKERS;
     }
 
     /* Place of a block in an inbox. */
@@ -108,11 +114,9 @@ template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
     __device__ __forceinline__ bool find(int owner, uint32_t tile, uint32_t block,
                                          uint64_t *found) const
     {
-        const uint32_t each = (uint32_t)(args.blocks / (uint32_t)ranks());
-        const uint32_t rest = (uint32_t)(args.blocks % (uint32_t)ranks());
-        const uint32_t in_chunk = tile * args.tile_blocks + block;
-        *found = (uint64_t)each * (uint32_t)owner + min((uint32_t)owner, rest) + in_chunk;
-        return in_chunk < each + ((uint32_t)owner < rest);
+        const uint32_t in_chunk = tile * args.tile_blocks + block, r = (uint32_t)owner;
+        *found = (uint64_t)args.chunk_blocks * r + min(r, args.longer_chunks) + in_chunk;
+        return in_chunk < args.chunk_blocks + (r < args.longer_chunks);
     }
 
     __device__ __forceinline__ bool is_short(uint64_t block) const
@@ -133,7 +137,7 @@ template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
         for (int turn = 1; turn < ranks(); turn++) { /* no two ranks start at the same peer */
             const int to = (rank() + turn) % ranks();
             uint8_t *peer = inbox(0, to, rank());
-            for (uint32_t i = 0; i < args.tile_blocks; i++) {
+            for (uint32_t i = 0; i < units_a_warp(); i++) {
                 const struct flcd_work work = work_at(i, shares);
                 uint64_t block;
                 if (!find(to, tile, work.block, &block)) {
@@ -199,7 +203,7 @@ template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
     __device__ __forceinline__ void reduce(uint32_t step, uint32_t tile) const
     {
         const bool shares = args.gather.format.metadata == FLC_COMPACT;
-        for (uint32_t i = 0; i < args.tile_blocks; i++) {
+        for (uint32_t i = 0; i < units_a_warp(); i++) {
             const struct flcd_work work = work_at(i, shares);
             const uint64_t slot = slot_of(step, work.block, args.gather.stride);
             uint64_t block;
@@ -240,7 +244,7 @@ template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
         for (int turn = 1; turn < ranks(); turn++) {
             const int from = (rank() + turn) % ranks();
             const uint8_t *own = inbox(1, rank(), from);
-            for (uint32_t i = 0; i < args.tile_blocks; i++) {
+            for (uint32_t i = 0; i < units_a_warp(); i++) {
                 const struct flcd_work work = work_at(i, false);
                 uint64_t block;
                 if (!find(from, tile, work.block, &block)) {

@@ -14,7 +14,10 @@
 extern "C" {
 #endif
 
-#define FLCI_TWOSTEP_WORKERS 4 /* warps of a thread block that code; one more signals */
+#ifndef FLCI_TWOSTEP_WORKERS
+#define FLCI_TWOSTEP_WORKERS 4
+#endif
+ /* warps of a thread block that code; one more signals */
 #define FLCI_TWOSTEP_THREADS (32 * (FLCI_TWOSTEP_WORKERS + 1))
 
 /* Dynamic shared memory of the slow kernel, bytes. */
@@ -25,7 +28,7 @@ struct flci_twostep_p2p_args {
     const uint8_t *send;
     uint8_t *recv;
     uint64_t count;
-    uint64_t blocks; /* of the whole buffer */
+    uint32_t chunk_blocks, longer_chunks; /* blocks of a chunk; so many first ones have one more */
     uint32_t tiles, tile_blocks;
     uint32_t signature; /* of the call: what all ranks must agree on */
     flc_type type;
@@ -36,6 +39,7 @@ struct flci_twostep_p2p_args {
 
 struct flci_twostep_p2p_choice {
     flc_type type;
+    int is_common; /* asymmetric, wide, groups of 128 */
     int has_spikes, is_rotated;
     int ranks; /* 2, or 0 for the kernel of any number */
 };
