@@ -310,65 +310,60 @@ template <int BITS>
 static __device__ __forceinline__ void flcd_pack(uint32_t lane, const uint32_t (&pairs)[16],
                                                  uint32_t (&planes)[BITS])
 {
-    uint32_t low[4], high[4];
-    if (BITS == 8) {
+    if constexpr (BITS == 8) {
         flcd_pack_bytes(lane, pairs, planes);
-        return;
-    }
+    } else {
+        constexpr uint32_t mask = 0x000f000fu;
+        uint32_t low[4], high[4];
 #pragma unroll
-    for (int k = 0; k < FLCD_PIECES; k++) {
-        const uint32_t *p = pairs + FLCD_PIECE_PAIRS * k;
-        if (BITS <= 4) {
-            low[k] = p[0] | p[1] << 4 | p[2] << 8 | p[3] << 12;
+        for (int k = 0; k < FLCD_PIECES; k++) {
+            const uint32_t *p = pairs + FLCD_PIECE_PAIRS * k;
+            if (BITS <= 4) {
+                low[k] = p[0] | p[1] << 4 | p[2] << 8 | p[3] << 12;
+            } else {
+                low[k] = (p[0] & mask) | (p[1] & mask) << 4 | (p[2] & mask) << 8 |
+                         (p[3] & mask) << 12;
+                high[k] = (p[0] >> 4 & mask) | (p[1] & mask << 4) | (p[2] & mask << 4) << 4 |
+                          (p[3] & mask << 4) << 8;
+            }
+        }
+        flcd_transpose(lane, low);
+        if constexpr (BITS <= 4) {
+            flcd_pack_narrow<BITS>(low, planes);
         } else {
-            constexpr uint32_t mask = 0x000f000fu;
-            low[k] = (p[0] & mask) | (p[1] & mask) << 4 | (p[2] & mask) << 8 | (p[3] & mask) << 12;
-            high[k] = (p[0] >> 4 & mask) | (p[1] & mask << 4) | (p[2] & mask << 4) << 4 |
-                      (p[3] & mask << 4) << 8;
+            flcd_transpose(lane, high);
+            flcd_pack_narrow<4>(low, planes);
+            flcd_pack_narrow<BITS - 4>(high, planes + 4);
         }
     }
-    flcd_transpose(lane, low);
-    if (BITS <= 4) {
-        flcd_pack_narrow<(BITS <= 4 ? BITS : 4)>(low, planes);
-        return;
-    }
-    flcd_transpose(lane, high);
-#pragma unroll
-    for (int j = 0; j < 4; j++) {
-        planes[BITS > 4 ? j : 0] = low[j];
-    }
-    flcd_pack_narrow<(BITS > 4 && BITS < 8 ? BITS - 4 : 1)>(high, planes + (BITS > 4 ? 4 : 0));
 }
 
 template <int BITS>
 static __device__ __forceinline__ void flcd_unpack(uint32_t lane, const uint32_t (&planes)[BITS],
                                                    uint32_t (&pairs)[16])
 {
-    uint32_t low[4], high[4] = {0, 0, 0, 0};
-    if (BITS == 8) {
+    if constexpr (BITS == 8) {
         flcd_unpack_bytes(lane, planes, pairs);
-        return;
-    }
-    if (BITS <= 4) {
-        flcd_unpack_narrow<(BITS <= 4 ? BITS : 4)>(planes, low);
     } else {
-#pragma unroll
-        for (int j = 0; j < 4; j++) {
-            low[j] = planes[BITS > 4 ? j : 0];
-        }
-        flcd_unpack_narrow<(BITS > 4 && BITS < 8 ? BITS - 4 : 1)>(planes + (BITS > 4 ? 4 : 0), high);
-        flcd_transpose(lane, high);
-    }
-    flcd_transpose(lane, low);
-#pragma unroll
-    for (int k = 0; k < FLCD_PIECES; k++) {
-        uint32_t *p = pairs + FLCD_PIECE_PAIRS * k;
         constexpr uint32_t mask = 0x000f000fu;
+        uint32_t low[4], high[4];
+        if constexpr (BITS <= 4) {
+            flcd_unpack_narrow<BITS>(planes, low);
+        } else {
+            flcd_unpack_narrow<4>(planes, low);
+            flcd_unpack_narrow<BITS - 4>(planes + 4, high);
+            flcd_transpose(lane, high);
+        }
+        flcd_transpose(lane, low);
 #pragma unroll
-        for (int i = 0; i < FLCD_PIECE_PAIRS; i++) {
-            p[i] = low[k] >> 4 * i & mask;
-            if (BITS > 4) {
-                p[i] |= (i == 0 ? high[k] << 4 : high[k] >> 4 * (i - 1)) & mask << 4;
+        for (int k = 0; k < FLCD_PIECES; k++) {
+            uint32_t *p = pairs + FLCD_PIECE_PAIRS * k;
+#pragma unroll
+            for (int i = 0; i < FLCD_PIECE_PAIRS; i++) {
+                p[i] = low[k] >> 4 * i & mask;
+                if (BITS > 4) {
+                    p[i] |= (i == 0 ? high[k] << 4 : high[k] >> 4 * (i - 1)) & mask << 4;
+                }
             }
         }
     }
@@ -379,17 +374,17 @@ static __device__ __forceinline__ void flcd_unpack(uint32_t lane, const uint32_t
 template <int BITS, typename MOVE>
 static __device__ __forceinline__ void flcd_each_plane(uint32_t unit, uint32_t lane, MOVE move)
 {
-    uint32_t at = 0, word = 0;
-    if (BITS == 8) {
+    if constexpr (BITS == 8) {
         move(flcd_bytes_at(unit, lane), 0, 8);
-        return;
-    }
+    } else {
+        uint32_t at = 0, word = 0;
 #pragma unroll
-    for (int width = 4; width > 0; width /= 2) {
-        if ((BITS & width) != 0) {
-            move(at + (unit * 32 + lane) * 4 * width, word, width);
-            at += FLC_BLOCK_ELEMS / 8 * width;
-            word += width;
+        for (int width = 4; width > 0; width /= 2) {
+            if ((BITS & width) != 0) {
+                move(at + (unit * 32 + lane) * 4 * width, word, width);
+                at += FLC_BLOCK_ELEMS / 8 * width;
+                word += width;
+            }
         }
     }
 }

@@ -8,34 +8,34 @@
 #include "base/error.h"
 #include "base/param.h"
 #include "coll/all_reduce/all_reduce_twostep_p2p_args.h"
-#include "coll/all_reduce/all_reduce_twostep_p2p_grid.h"
+#include "cuda/cuda_error.h"
 
 /* ---- Kernels ---- */
 
 static flci_twostep_p2p_kernel *const widths[9] = {
     flci_twostep_p2p_kernel_0,
-#if FLC_HAS_BITS_1
+#if defined(FLC_HAS_BITS_1)
     [1] = flci_twostep_p2p_kernel_1,
 #endif
-#if FLC_HAS_BITS_2
+#if defined(FLC_HAS_BITS_2)
     [2] = flci_twostep_p2p_kernel_2,
 #endif
-#if FLC_HAS_BITS_3
+#if defined(FLC_HAS_BITS_3)
     [3] = flci_twostep_p2p_kernel_3,
 #endif
-#if FLC_HAS_BITS_4
+#if defined(FLC_HAS_BITS_4)
     [4] = flci_twostep_p2p_kernel_4,
 #endif
-#if FLC_HAS_BITS_5
+#if defined(FLC_HAS_BITS_5)
     [5] = flci_twostep_p2p_kernel_5,
 #endif
-#if FLC_HAS_BITS_6
+#if defined(FLC_HAS_BITS_6)
     [6] = flci_twostep_p2p_kernel_6,
 #endif
-#if FLC_HAS_BITS_7
+#if defined(FLC_HAS_BITS_7)
     [7] = flci_twostep_p2p_kernel_7,
 #endif
-#if FLC_HAS_BITS_8
+#if defined(FLC_HAS_BITS_8)
     [8] = flci_twostep_p2p_kernel_8,
 #endif
 };
@@ -62,12 +62,6 @@ static const void *kernel_of(const struct flci_all_reduce_p2p *call, int ranks)
     return kernel == NULL ? flci_twostep_p2p_kernel_any() : kernel;
 }
 
-static flc_status cuda_failed(cudaError_t error, const char *what)
-{
-    (void)cudaGetLastError();
-    return flci_fail(FLC_ERR_CUDA, "%s: %s", what, cudaGetErrorString(error));
-}
-
 static size_t shared_bytes(const void *kernel)
 {
     return kernel == flci_twostep_p2p_kernel_any() ? FLCI_TWOSTEP_ANY_SHARED : 0;
@@ -82,7 +76,7 @@ static flc_status load(const void *kernel)
         error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                      (int)shared_bytes(kernel));
     }
-    return error == cudaSuccess ? FLC_OK : cuda_failed(error, "loading an all-reduce kernel");
+    return flci_cuda_check(error, "loading an all-reduce kernel");
 }
 
 flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
@@ -145,11 +139,9 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
     void *params[] = {&args};
     int blocks_a_sm = 0;
     int64_t tile_blocks = 0;
-    cudaError_t error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-        &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes(kernel));
-    if (error != cudaSuccess) {
-        return cuda_failed(error, "asking for an all-reduce kernel's occupancy");
-    }
+    FLCI_TRY(flci_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+                                 &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes(kernel)),
+                             "asking for an all-reduce kernel's occupancy"));
     FLCI_TRY(flci_param_int(FLCI_PARAM_CUDA_TILE_BLOCKS, &tile_blocks));
     grid = flci_twostep_grid(&(struct flci_twostep_space){
         .blocks = args.blocks,
@@ -163,8 +155,8 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
     args.tiles = grid.tiles;
     args.tile_blocks = grid.tile_blocks;
     args.signature = signature_of(call, &args);
-    error = cudaLaunchKernel(kernel, (dim3){grid.thread_blocks, 1, 1},
-                             (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params, shared_bytes(kernel),
-                             stream);
-    return error == cudaSuccess ? FLC_OK : cuda_failed(error, "launching an all-reduce kernel");
+    return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){grid.thread_blocks, 1, 1},
+                                            (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params,
+                                            shared_bytes(kernel), stream),
+                           "launching an all-reduce kernel");
 }
