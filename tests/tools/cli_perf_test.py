@@ -288,7 +288,7 @@ class Perf(Case):
                 ("--ranks 65", ["all_reduce", "--ranks", "65"]),
                 ("--ranks 3 does not go with -t and -g", ["all_reduce", "--ranks", "3", "-t", "2"]),
                 ("-t and -g make 66 ranks", ["all_reduce", "-t", "33", "-g", "2"]),
-                ("--baseline 'nccl': allowed are raw, mpi", ["all_reduce", "--baseline", "nccl"]),
+                ("--baseline 'gloo': allowed are raw, mpi, nccl", ["all_reduce", "--baseline", "gloo"]),
                 ("--baseline '': allowed are raw", ["all_reduce", "--baseline="]),
                 ("--baseline '': allowed are raw", ["all_reduce", "--baseline", "raw,"]),
                 ("--json does not go with a file", ["all_reduce", "--json", "-J", "x.json"]),

@@ -299,6 +299,43 @@ static void data_are_gaussian_and_differ(void **state)
     assert_true(fabs(square - 1.0) < 0.03);
 }
 
+/* What several threads find of results of elements from another than the first on. */
+static struct flc_reduce_check checked_by_threads(const struct results *r, size_t first)
+{
+    const void *results[RANKS] = {r->elems[0], r->elems[1], r->elems[2]};
+    const struct perf_check check = {.point = &r->point,
+                                     .data = &r->data,
+                                     .round = ROUND,
+                                     .first = first,
+                                     .config = &r->config,
+                                     .algorithm = "twostep",
+                                     .results = results};
+    struct flc_reduce_check sums = {0};
+    for (int share = 0; share < RANKS; share++) {
+        assert_int_equal(perf_check_threads(&check, share, RANKS, 4, &sums), 0);
+    }
+    return sums;
+}
+
+static void threads_share_and_data_can_begin_later(void **state)
+{
+    (void)state;
+    const size_t first = 57;
+    struct results r;
+    make(&r, "all_reduce", 0);
+    for (size_t i = 0; i < r.point.count; i++) {
+        r.elems[0][i] = sum(&r, first + i);
+    }
+    r.elems[0][0] += 1.0f;
+    r.elems[0][r.point.count / 2] += 1.0f;
+    r.elems[0][r.point.count - 1] += 1.0f;
+    const struct flc_reduce_check found = checked_by_threads(&r, first);
+    assert_int_equal(found.elements, r.point.count);
+    assert_int_equal(found.out_of_bound, 3);
+    assert_true(checked_by_threads(&r, 0).out_of_bound > r.point.count / 2);
+    unmake(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +347,7 @@ int main(void)
         cmocka_unit_test(raw_copies_must_keep_every_bit),
         cmocka_unit_test(sizes_are_those_of_nccl_tests),
         cmocka_unit_test(data_are_gaussian_and_differ),
+        cmocka_unit_test(threads_share_and_data_can_begin_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "cuda_tools.h"
 #include "flashcomm/flashcomm.h"
 #include "json_writer.h"
 
@@ -95,7 +96,41 @@ static bool describe(const struct section *section, size_t index, flc_item *item
     return true;
 }
 
-static void print_json(const struct cpu *cpu)
+/* The GPUs; none, and why, where there are none or CUDA does not tell. */
+static void find_gpus(struct cuda_machine *machine)
+{
+    struct failure failure;
+    *machine = (struct cuda_machine){.why_none = "built without CUDA"};
+    if (cuda_tools() != NULL && cuda_tools()->probe(false, machine, &failure) != 0) {
+        (void)snprintf(machine->why_none, sizeof machine->why_none, "%.255s", failure.text);
+    }
+}
+
+static void print_json_gpus(struct json_writer *json, const struct cuda_machine *machine)
+{
+    json_begin_array(json, "gpus");
+    for (int device = 0; device < machine->count; device++) {
+        const struct cuda_gpu *const gpu = &machine->gpus[device];
+        json_begin_object(json, NULL);
+        json_text(json, "name", gpu->name);
+        json_unsigned(json, "memory_bytes", gpu->memory_bytes);
+        json_unsigned(json, "multiprocessors", (uint64_t)gpu->multiprocessors);
+        json_unsigned(json, "capability", (uint64_t)gpu->capability);
+        json_begin_array(json, "peers");
+        for (int peer = 0; peer < machine->count; peer++) {
+            json_boolean(json, NULL, gpu->reaches[peer]);
+        }
+        json_end_array(json);
+        json_end_object(json);
+    }
+    json_end_array(json);
+    if (machine->count > 0) {
+        json_text(json, "driver", machine->driver);
+        json_text(json, "cuda_runtime", machine->runtime);
+    }
+}
+
+static void print_json(const struct cpu *cpu, const struct cuda_machine *machine)
 {
     struct json_writer json;
     json_start(&json, stdout);
@@ -111,8 +146,7 @@ static void print_json(const struct cpu *cpu)
     json_text(&json, "model", cpu->model);
     json_unsigned(&json, "count", (uint64_t)cpu->count);
     json_end_object(&json);
-    json_begin_array(&json, "gpus");
-    json_end_array(&json);
+    print_json_gpus(&json, machine);
     for (size_t i = 0; i < SECTIONS; i++) {
         flc_item item;
         json_begin_array(&json, sections[i].key);
@@ -153,7 +187,27 @@ static void print_section(const struct section *section)
     }
 }
 
-static void print_text(const struct cpu *cpu)
+/* With a matrix of peer access: a row for each GPU, a column for each that it may reach. */
+static void print_gpus(const struct cuda_machine *machine)
+{
+    if (machine->count == 0) {
+        (void)printf("GPU: none (%s)\n", machine->why_none);
+        return;
+    }
+    (void)printf("GPUs: driver %s, runtime CUDA %s\n", machine->driver, machine->runtime);
+    for (int device = 0; device < machine->count; device++) {
+        const struct cuda_gpu *const gpu = &machine->gpus[device];
+        (void)printf("  %d  %s, %.1f GiB, %d multiprocessors, capability %d.%d, peer access:",
+                     device, gpu->name, (double)gpu->memory_bytes * 0x1p-30, gpu->multiprocessors,
+                     gpu->capability / 10, gpu->capability % 10);
+        for (int peer = 0; peer < machine->count; peer++) {
+            (void)printf(" %s", peer == device ? "-" : gpu->reaches[peer] ? "yes" : "no");
+        }
+        (void)putchar('\n');
+    }
+}
+
+static void print_text(const struct cpu *cpu, const struct cuda_machine *machine)
 {
     (void)printf("flashcomm %s, wire version %d\n", flc_version(), FLC_WIRE_VERSION);
     (void)printf("Element types:");
@@ -161,7 +215,7 @@ static void print_text(const struct cpu *cpu)
         (void)printf(" %s", flc_type_name((flc_type)type));
     }
     (void)printf("\nCPU: %s, %ld online\n", cpu->model, cpu->count);
-    (void)printf("GPU: none (built without CUDA)\n");
+    print_gpus(machine);
     for (size_t i = 0; i < SECTIONS; i++) {
         print_section(&sections[i]);
     }
@@ -184,11 +238,13 @@ int cmd_info(int argc, char **argv)
         return EXIT_USAGE;
     }
     struct cpu cpu;
+    struct cuda_machine machine;
     read_cpu(&cpu);
+    find_gpus(&machine);
     if (use_json) {
-        print_json(&cpu);
+        print_json(&cpu, &machine);
     } else {
-        print_text(&cpu);
+        print_text(&cpu, &machine);
     }
     return EXIT_OK;
 }

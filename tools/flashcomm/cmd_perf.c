@@ -281,31 +281,6 @@ static int run_cycle(struct perf_run *run)
     return 0;
 }
 
-/* One sentence a failed check; the exit status. */
-static int judge(const struct perf_totals *totals)
-{
-    int status = EXIT_OK;
-    if (totals->wrong != 0) {
-        (void)fprintf(stderr,
-                      "flashcomm perf: %zu elements are outside the documented error bound\n",
-                      totals->wrong);
-        status = EXIT_FAILED;
-    }
-    if (totals->different != 0) {
-        (void)fprintf(stderr, "flashcomm perf: ranks hold different results in %zu lines\n",
-                      totals->different);
-        status = EXIT_FAILED;
-    }
-    if (totals->least_bandwidth >= 0.0 && !perf_bandwidth_suffices(totals)) {
-        (void)fprintf(stderr,
-                      "flashcomm perf: the average bus bandwidth is %g GB/s, below 0.9 of "
-                      "NCCL_TESTS_MIN_BW=%g\n",
-                      perf_mean_bandwidth(totals), totals->least_bandwidth);
-        status = EXIT_FAILED;
-    }
-    return status;
-}
-
 static int run_all(struct perf_run *run)
 {
     const struct perf_options *const o = &run->options;
@@ -326,31 +301,8 @@ static int run_all(struct perf_run *run)
     if (run->document.stream != NULL) {
         perf_json_footer(&run->json, &run->totals, result != 0);
     }
-    const int status = judge(&run->totals);
+    const int status = perf_totals_judge(&run->totals);
     return result != 0 || run->has_mpi_failed ? EXIT_FAILED : status;
-}
-
-/* GPUs, and the NCCL that is asked for. The exit status. */
-static int find_gpus(struct perf_run *run)
-{
-    const struct perf_options *const o = &run->options;
-    const struct cuda_machine *const machine = &run->machine;
-    struct failure failure;
-    if (cuda_tools()->probe(o->baseline_nccl, &run->machine, &failure) != 0) {
-        (void)fprintf(stderr, "flashcomm perf: --device cuda: %s\n", failure.text);
-    } else if (machine->count == 0) {
-        (void)fprintf(stderr, "flashcomm perf: --device cuda: no GPU: %s\n", machine->why_none);
-    } else if (o->baseline_nccl && machine->nccl[0] == '\0') {
-        (void)fprintf(stderr, "flashcomm perf: --baseline nccl: %s\n", machine->nccl_why);
-    } else if (o->baseline_nccl && o->ranks > machine->count) {
-        (void)fprintf(stderr,
-                      "flashcomm perf: --baseline nccl with %d ranks needs a GPU for each, here "
-                      "are %d\n",
-                      o->ranks, machine->count);
-    } else {
-        return EXIT_OK;
-    }
-    return EXIT_FAILED;
 }
 
 /* What can fail before anything is measured. */
@@ -363,9 +315,9 @@ static int prepare(struct perf_run *run)
         return EXIT_FAILED;
     }
     if (o->use_cuda) { /* whose threads and copies a core alone would not do for */
-        const int status = find_gpus(run);
-        if (status != EXIT_OK) {
-            return status;
+        if (perf_machine_find(o, &run->machine, &failure) != 0) {
+            (void)fprintf(stderr, "flashcomm perf: %s\n", failure.text);
+            return EXIT_FAILED;
         }
     } else {
         perf_cores_choose(o->ranks, &run->cores);

@@ -212,6 +212,7 @@ static int measure_all(struct cuda_span *s)
 static int start_nccl(struct cuda_span *s)
 {
     struct cuda_rank *const gpu = s->gpu;
+    char *const shared_id = s->area->head->nccl_id;
     struct failure failure;
     struct cuda_nccl_id id;
     if (cuda_nccl_open(&gpu->nccl, &failure) != 0) {
@@ -222,15 +223,9 @@ static int start_nccl(struct cuda_span *s)
         if (cuda_rank_try_nccl(gpu, gpu->nccl.get_unique_id(&id), "ncclGetUniqueId") != 0) {
             return -1;
         }
-        memcpy(s->area->head->nccl_id, &id, sizeof id);
+        memcpy(shared_id, id.bytes, sizeof id.bytes);
     }
-    if (barrier(s) != 0) {
-        return -1;
-    }
-    memcpy(&id, s->area->head->nccl_id, sizeof id);
-    return cuda_rank_try_nccl(
-        gpu, gpu->nccl.comm_init_rank(&gpu->nccl_comm, s->job->point->ranks, id, gpu->rank),
-        "ncclCommInitRank");
+    return barrier(s) != 0 ? -1 : cuda_rank_join_nccl(gpu, s->job->point->ranks, shared_id);
 }
 
 /* Everything that may wait for the device is made here, before a call can wait for a rank. */
@@ -261,11 +256,8 @@ static int start(struct perf_gpu *p)
     return o->baseline_nccl ? start_nccl(s) : 0;
 }
 
-static void stop(struct perf_gpu *p, bool has_failed)
+static void stop(struct perf_gpu *p)
 {
-    if (p->gpu.nccl_comm != NULL) { /* destroyed, it might wait for a rank that failed */
-        (void)(has_failed ? p->gpu.nccl.comm_abort : p->gpu.nccl.comm_destroy)(p->gpu.nccl_comm);
-    }
     if (p->span.start != NULL) {
         (void)cudaEventDestroy(p->span.start);
     }
@@ -293,11 +285,11 @@ void cuda_perf_rank(const void *argument, flc_comm *comm)
                                   .calls = perf_calls(job->options, job->point->bytes)}};
     p.span.config.algorithm = job->options->algorithm;
     p.span.config.flags = job->options->flags;
-    const bool is_done = start(&p) == 0 && barrier(&p.span) == 0 && measure_all(&p.span) == 0;
-    if (is_done) {
+    const bool is_measured = start(&p) == 0 && barrier(&p.span) == 0 && measure_all(&p.span) == 0;
+    if (cuda_rank_leave_nccl(&p.gpu, !is_measured) == 0 && is_measured) {
         rank_done(p.gpu.meeting, p.gpu.rank);
     } else {
         flc_comm_abort(comm); /* the others would wait for this rank's calls */
     }
-    stop(&p, !is_done);
+    stop(&p);
 }

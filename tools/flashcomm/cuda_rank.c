@@ -37,8 +37,7 @@ int cuda_rank_try_nccl(const struct cuda_rank *r, int result, const char *what)
     if (result == 0) {
         return 0;
     }
-    (void)snprintf(text, sizeof text, "%s: %s (NCCL_DEBUG=WARN tells more)", what,
-                   r->nccl.get_error_string(result));
+    (void)snprintf(text, sizeof text, "%s: %s", what, r->nccl.get_error_string(result));
     rank_fail(r->meeting, r->rank, text);
     return -1;
 }
@@ -88,13 +87,16 @@ static void abort_calls(struct cuda_rank *r)
     }
 }
 
-static _Noreturn void give_up(const struct cuda_rank *r)
+/* In a process with other ranks nobody is left to print why. */
+_Noreturn void cuda_rank_give_up(const struct cuda_rank *r, const char *text)
 {
-    char text[96];
-    (void)snprintf(text, sizeof text, "the GPU did not finish within %lld ms",
-                   (long long)r->wait_ms);
+    const int failed = atomic_load(&r->meeting->failed) - 1;
     rank_fail(r->meeting, r->rank, text);
-    if (r->is_thread) { /* else the parent process prints it */
+    if (r->is_thread) {
+        if (failed >= 0 && failed != r->rank) {
+            (void)fprintf(stderr, "flashcomm: rank %d: %s\n", failed,
+                          r->meeting->ends[failed].error);
+        }
         (void)fprintf(stderr, "flashcomm: rank %d: %s\n", r->rank, text);
     }
     _exit(EXIT_FAILED);
@@ -106,13 +108,16 @@ int cuda_rank_wait(struct cuda_rank *r)
     const int64_t end_ms = timing_now_ms() + r->wait_ms;
     bool is_aborted = false;
     cudaError_t error;
+    char text[64];
     while ((error = cudaStreamQuery(r->stream)) == cudaErrorNotReady) {
         if (!is_aborted && atomic_load(&r->meeting->failed) != 0) {
             is_aborted = true;
             abort_calls(r);
         }
         if (timing_now_ms() > end_ms) {
-            give_up(r);
+            (void)snprintf(text, sizeof text, "the GPU did not finish within %lld ms",
+                           (long long)r->wait_ms);
+            cuda_rank_give_up(r, text);
         }
         (void)nanosleep(&pause, NULL);
     }

@@ -28,6 +28,10 @@ struct cuda_rank {
 /* Set the fields above the stream and is_thread first. Collective; max_blocks 0: no limit. */
 int cuda_rank_start(struct cuda_rank *r, int max_blocks, int64_t timeout_ms);
 
+/* NCCL, which is open, between ranks that have the same `id` [CUDA_NCCL_ID_BYTES]. Collective. */
+int cuda_rank_join_nccl(struct cuda_rank *r, int ranks, const char *id);
+int cuda_rank_leave_nccl(struct cuda_rank *r, bool has_failed);
+
 /* Safe after a start that failed. */
 void cuda_rank_stop(struct cuda_rank *r);
 
@@ -43,6 +47,9 @@ int cuda_rank_try_flc(const struct cuda_rank *r, flc_status status);
  * wait_ms ends the process: memory it may write to cannot be released.
  */
 int cuda_rank_wait(struct cuda_rank *r);
+
+/* End the process, since something does not end and what it uses cannot be released. */
+_Noreturn void cuda_rank_give_up(const struct cuda_rank *r, const char *text);
 
 /* [bytes] of this rank's device, NULL where there is none left. */
 void *cuda_rank_allocate(const struct cuda_rank *r, size_t bytes);

@@ -21,11 +21,6 @@
 #define DEFAULT_BYTES      ((size_t)32 << 20)
 #define DEFAULT_STEP_BYTES ((size_t)1 << 20)
 
-/* On GPUs: spans without a graph or with --graph, and calls of one above a size, unless -n says. */
-#define CUDA_SPANS       20
-#define CUDA_LARGE_BYTES ((size_t)4 << 20)
-#define CUDA_LARGE_CALLS 5
-
 enum {
     OPTION_RANKS = 256,
     OPTION_THREADS,
@@ -246,7 +241,7 @@ static error_t parse_ours(int key, char *arg, struct argp_state *state, struct p
         return 0;
     case OPTION_GRAPH:
         o->has_launches = true;
-        o->graph_launches = CUDA_SPANS;
+        o->graph_launches = PERF_CUDA_SPANS;
         return 0;
     case OPTION_MAX_BLOCKS:
         o->max_blocks = (int)argument_number(state, "--max-blocks", arg, 1, MAX_BLOCKS);
@@ -388,26 +383,4 @@ void perf_options_parse(int argc, char **argv, struct perf_options *options)
 void perf_options_free(struct perf_options *options)
 {
     format_list_free(&options->formats);
-}
-
-size_t perf_next_size(const struct perf_options *o, size_t bytes)
-{
-    size_t next;
-    const bool is_beyond = o->step_factor > 1
-                               ? __builtin_mul_overflow(bytes, (size_t)o->step_factor, &next)
-                               : __builtin_add_overflow(bytes, o->step_bytes, &next);
-    return is_beyond || next > o->max_bytes ? 0 : next;
-}
-
-int perf_calls(const struct perf_options *o, size_t bytes)
-{
-    if (!o->use_cuda) {
-        return o->agg_iters;
-    }
-    return o->has_iters || bytes <= CUDA_LARGE_BYTES ? o->iters : CUDA_LARGE_CALLS;
-}
-
-int perf_spans(const struct perf_options *o)
-{
-    return !o->use_cuda ? o->iters : o->graph_launches > 0 ? o->graph_launches : CUDA_SPANS;
 }

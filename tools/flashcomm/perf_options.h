@@ -17,6 +17,9 @@
 #define PERF_MAX_OPS   2
 #define PERF_MAX_TYPES 3
 
+/* Timed spans on GPUs, unless -G says. */
+#define PERF_CUDA_SPANS 20
+
 /* Of the times of the ranks, those of -a. */
 enum perf_average { AVERAGE_RANK0, AVERAGE_MEAN, AVERAGE_MIN, AVERAGE_MAX };
 

@@ -72,6 +72,10 @@ void perf_baseline_names(const struct perf_options *options, const char *names[B
 /* What tells how NCCL was set to use NVLink SHARP, which makes it faster. */
 const char *perf_nvls_setting(void);
 
+/* Find GPUs, and the NCCL that is asked for. 0, or -1 with a sentence. */
+int perf_machine_find(const struct perf_options *options, struct cuda_machine *machine,
+                      struct failure *failure);
+
 /* Look at this machine; `machine`: where GPUs are used. */
 void perf_setting_find(struct perf_setting *setting, const struct perf_options *options,
                        const struct perf_cores *cores, const struct cuda_machine *machine);
@@ -85,6 +89,9 @@ double perf_mean_bandwidth(const struct perf_totals *totals);
 
 /* Whether the mean is at most a tenth below NCCL_TESTS_MIN_BW, as nccl-tests have it. */
 bool perf_bandwidth_suffices(const struct perf_totals *totals);
+
+/* One sentence a failed check on stderr; the exit status. */
+int perf_totals_judge(const struct perf_totals *totals);
 
 void perf_table_header(FILE *out, const struct perf_setting *setting);
 void perf_table_row(FILE *out, const struct perf_setting *setting, const struct perf_row *row);

@@ -26,6 +26,26 @@ static void read_processor(struct perf_setting *setting)
     }
 }
 
+int perf_machine_find(const struct perf_options *o, struct cuda_machine *machine,
+                      struct failure *failure)
+{
+    if (cuda_tools()->probe(o->baseline_nccl, machine, failure) != 0) {
+        return -1;
+    }
+    if (machine->count == 0) {
+        return failure_set(failure, "--device cuda: no GPU: %s", machine->why_none);
+    }
+    if (o->baseline_nccl && machine->nccl[0] == '\0') {
+        return failure_set(failure, "--baseline nccl: %s", machine->nccl_why);
+    }
+    if (o->baseline_nccl && o->ranks > machine->count) {
+        return failure_set(failure,
+                           "--baseline nccl with %d ranks needs a GPU for each, here are %d",
+                           o->ranks, machine->count);
+    }
+    return 0;
+}
+
 void perf_setting_find(struct perf_setting *setting, const struct perf_options *options,
                        const struct perf_cores *cores, const struct cuda_machine *machine)
 {

@@ -232,19 +232,3 @@ double perf_bus_bandwidth(const struct perf_row *row, int place)
     const struct collective_point *const point = row->point;
     return perf_algorithm_bandwidth(row, place) * point->collective->bus_factor(point->ranks);
 }
-
-double perf_mean_bandwidth(const struct perf_totals *totals)
-{
-    double sum = 0.0;
-    size_t count = 0;
-    for (size_t i = 0; i < totals->format_count; i++) {
-        sum += totals->formats[i].sum;
-        count += totals->formats[i].count;
-    }
-    return count == 0 ? 0.0 : sum / (double)count;
-}
-
-bool perf_bandwidth_suffices(const struct perf_totals *totals)
-{
-    return perf_mean_bandwidth(totals) >= 0.9 * totals->least_bandwidth;
-}

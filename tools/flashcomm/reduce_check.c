@@ -24,6 +24,17 @@ enum {
     UNSURE = 4,     /* one of its group is not, or the sum may have overflowed */
 };
 
+/* Of two numbers, none a NaN; fmin and fmax are calls, and these are in the innermost loops. */
+static double smaller(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double larger(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 /* One block of a reduction. */
 struct block {
     double exact[FLC_BLOCK_ELEMS]; /* sum of the inputs */
@@ -47,16 +58,16 @@ static void range_of(const double *low, const double *high, size_t first, size_t
     double lowest[2] = {INFINITY, INFINITY}, highest[2] = {-INFINITY, -INFINITY};
     for (size_t i = first; i < end; i++) {
         const double l = low[i], h = high[i];
-        lowest[1] = fmin(lowest[1], fmax(l, lowest[0]));
-        lowest[0] = fmin(l, lowest[0]);
-        highest[1] = fmax(highest[1], fmin(h, highest[0]));
-        highest[0] = fmax(h, highest[0]);
+        lowest[1] = smaller(lowest[1], larger(l, lowest[0]));
+        lowest[0] = smaller(l, lowest[0]);
+        highest[1] = larger(highest[1], smaller(h, highest[0]));
+        highest[0] = larger(h, highest[0]);
     }
     *range_low = lowest[skipped];
     *range_high = highest[skipped];
     if (end - first <= (size_t)(2 * skipped)) { /* nothing remains, or one of two equal spikes */
-        *range_low = fmin(lowest[0], 0.0);
-        *range_high = fmax(highest[0], 0.0);
+        *range_low = smaller(lowest[0], 0.0);
+        *range_high = larger(highest[0], 0.0);
     }
 }
 
@@ -66,7 +77,7 @@ static void add_bounds(struct block *b, flc_format format, flc_type type, const 
 {
     double block_max = 0.0;
     for (size_t i = 0; i < count; i++) {
-        block_max = fmax(block_max, fmax(fabs(low[i]), fabs(high[i])));
+        block_max = larger(block_max, larger(fabs(low[i]), fabs(high[i])));
     }
     for (size_t first = 0; first < count; first = group_end(format, first, count)) {
         const size_t end = group_end(format, first, count);
@@ -74,7 +85,7 @@ static void add_bounds(struct block *b, flc_format format, flc_type type, const 
         range_of(low, high, first, end, format.spikes, &range_low, &range_high);
         bound = flc_format_error_bound(format, type, range_low, range_high, block_max);
         for (size_t i = first; i < end; i++) {
-            const double magnitude = fmax(fabs(low[i]), fabs(high[i]));
+            const double magnitude = larger(fabs(low[i]), fabs(high[i]));
             b->off[i] +=
                 format.spikes ? fmax(bound, flc_format_spike_bound(type, magnitude)) : bound;
         }
@@ -130,7 +141,7 @@ static void finish_bounds(struct block *b, const flc_coll_config *config, flc_ty
         b->low[i] = b->exact[i] - b->off[i];
         b->high[i] = b->exact[i] + b->off[i];
         if (b->sizes[i] + b->off[i] * divisor > (double)FLT_MAX ||
-            (gather.bits == 0 && fmax(-b->low[i], b->high[i]) > largest_of(type))) {
+            (gather.bits == 0 && larger(-b->low[i], b->high[i]) > largest_of(type))) {
             b->flags[i] = (unsigned char)(b->flags[i] | UNSURE);
         }
     }
@@ -158,7 +169,7 @@ static void compare(const struct block *b, flc_type type, const void *result, si
         check->compared++;
         check->out_of_bound += !(error <= b->off[i]);
         if (isfinite(y)) {
-            check->max_abs_error = fmax(check->max_abs_error, error);
+            check->max_abs_error = larger(check->max_abs_error, error);
             check->signal += b->exact[i] * b->exact[i];
             check->noise += error * error;
         }
@@ -176,7 +187,7 @@ static void compare_bytes(flc_type type, const void *input, const void *result, 
                                       (const char *)result + i * elem_bytes, elem_bytes) != 0;
         check->compared += isfinite(x) ? 1 : 0;
         if (isfinite(x) && isfinite(y)) {
-            check->max_abs_error = fmax(check->max_abs_error, fabs(y - x));
+            check->max_abs_error = larger(check->max_abs_error, fabs(y - x));
             check->signal += x * x;
             check->noise += (y - x) * (y - x);
         }
