@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "attach_team.h"
+#include "rank_threads.h"
 
 #define MEBI ((size_t)1 << 20)
 #define NO_FAULTS                                                                                  \
@@ -17,6 +18,7 @@
     }
 
 static int checks, failures;
+static flc_status statuses[2];
 
 static void expect(int is_right, const char *what)
 {
@@ -127,6 +129,29 @@ static void test_refusals(void)
     expect_case(c);
 }
 
+/* One rank attaches while the other reduces host memory. */
+static void other_call(int rank, void *context)
+{
+    flc_comm *const *comms = context;
+    const float mine = 1.0f;
+    float sum = 0.0f;
+    statuses[rank] = rank == 0
+                         ? flc_comm_attach_cuda(comms[0], 0, NULL)
+                         : flc_all_reduce(comms[1], &mine, &sum, 1, FLC_FLOAT32, FLC_SUM, NULL);
+}
+
+static void test_other_call(void)
+{
+    flc_comm *comms[2] = {NULL, NULL};
+    expect(flc_comm_create_local(2, NULL, comms) == FLC_OK, "create");
+    rank_threads_run(2, other_call, comms);
+    expect(statuses[0] == FLC_ERR_MISMATCH, "attaching while a peer does something else");
+    expect(statuses[1] == FLC_ERR_MISMATCH, "something else while a peer attaches");
+    expect(strstr(flc_last_error(comms[0]), "rank 1") != NULL, "the sentence names the peer");
+    flc_comm_destroy(comms[0]);
+    flc_comm_destroy(comms[1]);
+}
+
 static size_t free_memory(void)
 {
     size_t left = 0, total = 0;
@@ -221,6 +246,7 @@ int main(void)
     test_processes(devices); /* first: a process that has used CUDA cannot fork */
     test_threads(devices);
     test_refusals();
+    test_other_call();
     test_memory_comes_back();
     test_arguments();
     test_one_rank();
