@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 #
-# flc_add_test: one cmocka test program, registered with ctest.
+# flc_add_test: one test program, registered with ctest.
 #
 #   flc_add_test(NAME name SOURCES file... [LIBS target...] [LABELS label...] [ARGS argument...]
-#                [TIMEOUT seconds] [SERIAL])
+#                [TIMEOUT seconds] [SERIAL] [PLAIN])
 #
 # A test program sees the library's internal functions, which are hidden: it links the static
 # library and includes from src/ and tests/support/. Exit status 77 is "skipped". SERIAL keeps other
-# tests from running beside one that measures time. Cross-built tests run in the toolchain file's
-# emulator.
+# tests from running beside one that measures time. PLAIN is one without cmocka. Cross-built tests run
+# in the toolchain file's emulator.
 
 if(BUILD_SHARED_LIBS)
     message(FATAL_ERROR "FLC_TESTS=ON with BUILD_SHARED_LIBS=ON: the tests call internal functions, "
@@ -34,12 +34,12 @@ else()
 endif()
 
 function(flc_add_test)
-    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS;ARGS")
+    cmake_parse_arguments(PARSE_ARGV 0 arg "SERIAL;PLAIN" "NAME;TIMEOUT" "SOURCES;LIBS;LABELS;ARGS")
     if(arg_UNPARSED_ARGUMENTS OR NOT arg_NAME OR NOT arg_SOURCES)
         message(FATAL_ERROR "flc_add_test: NAME and SOURCES are needed; "
                             "not understood: '${arg_UNPARSED_ARGUMENTS}'")
     endif()
-    if(NOT FLC_HAVE_CMOCKA)
+    if(NOT FLC_HAVE_CMOCKA AND NOT arg_PLAIN)
         return()
     endif()
     if(NOT arg_TIMEOUT)
@@ -49,7 +49,10 @@ function(flc_add_test)
     target_include_directories(${arg_NAME} PRIVATE
         "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/tests/support")
     target_link_libraries(${arg_NAME} PRIVATE
-        ${arg_LIBS} flashcomm::flashcomm flc_warnings PkgConfig::CMOCKA)
+        ${arg_LIBS} flashcomm::flashcomm flc_warnings)
+    if(NOT arg_PLAIN)
+        target_link_libraries(${arg_NAME} PRIVATE PkgConfig::CMOCKA)
+    endif()
     add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
     set_tests_properties(${arg_NAME} PROPERTIES
         SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"

@@ -256,8 +256,7 @@ FLCI_HD uint16_t flci_scale_to_wide(float target, flc_format format, flc_type ty
 /* Fraction bits, as bf16, of 2^(k/8). */
 FLCI_HD uint16_t flci_octave_fraction(int k)
 {
-    const uint16_t fractions[8] = {0x00, 0x0c, 0x18, 0x26, 0x35, 0x45, 0x57, 0x6b};
-    return fractions[k];
+    return (uint16_t)(0x6b57453526180c00u >> 8 * k & 0xffu);
 }
 
 /* 2^((2k+1)/16): where the nearest eighth of an octave changes. */
@@ -300,14 +299,9 @@ FLCI_HD uint8_t flci_scale_to_compact(float target, int largest_exponent, int ba
     if (exponent < base_exponent) {
         return 0;
     }
-    if (upwards) {
-        while (k < 8 && fraction > flci_from_bf16((uint16_t)(0x3f80u | flci_octave_fraction(k)))) {
-            k++;
-        }
-    } else {
-        while (k < 8 && fraction >= flci_octave_middle(k)) {
-            k++;
-        }
+    for (int i = 0; i < 8; i++) {
+        const float eighth = flci_from_bf16((uint16_t)(0x3f80u | flci_octave_fraction(i)));
+        k += upwards ? fraction > eighth : fraction >= flci_octave_middle(i);
     }
     code = 8 * (exponent - base_exponent) + k;
     return (uint8_t)(code > top ? top : code);
