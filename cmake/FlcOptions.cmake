@@ -6,10 +6,11 @@
 # flc_warnings is the house's warning list; every target of the tree links it PRIVATE, so that it
 # never reaches a user of the installed library.
 
-add_library(flc_warnings INTERFACE)
-target_compile_options(flc_warnings INTERFACE
+set(flc_warning_options
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
     -Wundef -Wvla -Wimplicit-fallthrough $<$<BOOL:${FLC_WERROR}>:-Werror>)
+add_library(flc_warnings INTERFACE)
+target_compile_options(flc_warnings INTERFACE "$<$<COMPILE_LANGUAGE:C>:${flc_warning_options}>")
 
 if(FLC_FUZZ AND NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
     message(FATAL_ERROR "FLC_FUZZ needs clang, the compiler is ${CMAKE_C_COMPILER_ID}")

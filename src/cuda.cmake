@@ -1,6 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 #
-# What FLC_CUDA adds to the library.
+# What FLC_CUDA adds to the library. The C files listed here need CUDA's headers, so that the
+# one-line compile test leaves them out.
+target_sources(flashcomm PRIVATE
+    api/cuda_attach.c
+    api/cuda_collectives.c
+    codec/cuda/codec_kernels.cu
+    coll/all_reduce/all_reduce_twostep_p2p.c
+    coll/all_reduce/all_reduce_twostep_p2p_any.cu
+    cuda/cuda_error.c
+    transport/cuda_p2p/p2p_attach.c
+    transport/cuda_p2p/p2p_descriptor.c
+    transport/cuda_p2p/p2p_facts.c
+    transport/cuda_p2p/p2p_memory.c
+    transport/cuda_p2p/p2p_prove.c
+    transport/cuda_p2p/p2p_prove.cu
+    transport/cuda_p2p/p2p_socket.c
+)
 target_compile_definitions(flashcomm PUBLIC FLC_CUDA=1)
 target_link_libraries(flashcomm PUBLIC CUDA::cudart_static)
+# A shared library keeps the runtime it holds to itself.
+target_link_options(flashcomm PRIVATE "LINKER:--exclude-libs,ALL")
+
+# The fast kernels, one object for each width and 0 for raw; FLC_ONLY_BITS spares a developer most.
+foreach(bits 0 ${FLC_ONLY_BITS})
+    add_library(flc_all_reduce_p2p_${bits} OBJECT coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
+    target_include_directories(flc_all_reduce_p2p_${bits} PRIVATE ${PROJECT_SOURCE_DIR}/include
+                               ${CMAKE_CURRENT_SOURCE_DIR})
+    target_compile_definitions(flc_all_reduce_p2p_${bits} PRIVATE FLCI_BITS=${bits})
+    target_sources(flashcomm PRIVATE $<TARGET_OBJECTS:flc_all_reduce_p2p_${bits}>)
+    set_property(SOURCE coll/all_reduce/all_reduce_twostep_p2p.c APPEND PROPERTY
+                 COMPILE_DEFINITIONS FLC_HAS_BITS_${bits}=1)
+endforeach()

@@ -278,8 +278,13 @@ flc_status flc_comm_create_local(int ranks, const flc_comm_config *config, flc_c
 
 void flc_comm_destroy(flc_comm *comm)
 {
+    struct flci_attached *attached;
     if (comm == NULL) {
         return;
+    }
+    attached = atomic_load(&comm->attached);
+    if (attached != NULL) {
+        attached->destroy(attached);
     }
     if (comm->transport != NULL) {
         comm->transport->ops->close(comm->transport);
@@ -289,10 +294,15 @@ void flc_comm_destroy(flc_comm *comm)
 
 void flc_comm_abort(flc_comm *comm)
 {
+    struct flci_attached *attached;
     if (comm == NULL) {
         return;
     }
     atomic_store(&comm->is_aborted, 1);
+    attached = atomic_load(&comm->attached);
+    if (attached != NULL) {
+        attached->abort(attached);
+    }
     if (comm->transport != NULL) {
         comm->transport->ops->fail(comm->transport, FLC_ERR_ABORTED, comm->rank);
     }

@@ -22,14 +22,21 @@ struct flci_settings {
     char algorithm[32]; /* or "auto" */
 };
 
+/* What an adapter added to a communicator, for it to end. */
+struct flci_attached {
+    void (*abort)(struct flci_attached *attached); /* from any thread */
+    void (*destroy)(struct flci_attached *attached);
+};
+
 struct flc_comm {
     int rank, ranks;
     struct flci_settings settings;
     struct flci_transport *transport; /* NULL with one rank */
     const struct flci_codec_row *row;
     uint64_t calls;
-    _Atomic int is_aborted; /* on this rank: all that a single rank has to go by */
-    flc_status failed;      /* once not OK, it stays: the communicator can only be destroyed */
+    _Atomic int is_aborted;                 /* on this rank: all that a single rank has to go by */
+    struct flci_attached *_Atomic attached; /* NULL: nothing */
+    flc_status failed; /* once not OK, it stays: the communicator can only be destroyed */
     flc_call_info last_call;
     char error[FLCI_ERROR_BYTES];
     const uint8_t *wires[FLC_MAX_RANKS];

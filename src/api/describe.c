@@ -25,6 +25,37 @@ static void fill(flc_item *item, const char *name, const char *value, const char
     (void)snprintf(item->summary, sizeof item->summary, "%s", summary);
 }
 
+/* What CUDA adds to the tables: nothing in a library without it. */
+static flc_status describe_cuda(flc_kind kind, size_t index, flc_item *item)
+{
+#ifdef FLC_CUDA
+    if (kind == FLC_KIND_TRANSPORT && index == 0) {
+        fill(item, "cuda_p2p", "", "device memory of GPUs of one host, peer to peer");
+        return FLC_OK;
+    }
+    if (kind == FLC_KIND_ALGORITHM && index == 0) {
+        fill(item, "twostep", flci_collective_name(FLCI_ALL_REDUCE),
+             "on device memory: both steps fused in one kernel");
+        return FLC_OK;
+    }
+#else
+    (void)kind;
+    (void)index;
+    (void)item;
+#endif
+    return FLC_ERR_INVALID_ARG; /* the end of a caller's loop, no error worth a sentence */
+}
+
+/* Rows of the table of algorithms. */
+static size_t count_algorithms(void)
+{
+    size_t count = 0;
+    while (flci_algorithm_at(count) != NULL) {
+        count++;
+    }
+    return count;
+}
+
 static flc_status describe_parameter(size_t index, flc_item *item)
 {
     const enum flci_param_id id = (enum flci_param_id)index;
@@ -65,8 +96,10 @@ flc_status flc_describe(flc_kind kind, size_t index, flc_item *item)
     } else if (kind == FLC_KIND_ALGORITHM && algorithm != NULL) {
         fill(item, algorithm->name, flci_collective_name(algorithm->collective),
              algorithm->summary);
+    } else if (kind == FLC_KIND_TRANSPORT) {
+        return describe_cuda(kind, index - 1, item);
     } else {
-        return FLC_ERR_INVALID_ARG; /* the end of a caller's loop, no error worth a sentence */
+        return describe_cuda(kind, index - count_algorithms(), item);
     }
     return FLC_OK;
 }

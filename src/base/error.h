@@ -10,6 +10,10 @@
 
 #include "flashcomm/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define FLCI_ERROR_BYTES 512
 
 #define FLCI_TRY(expr)                                                                             \
@@ -29,5 +33,9 @@ flc_status flci_fail_errno(int code, const char *format, ...) __attribute__((for
 
 /* The thread's last sentence, "" at first. */
 const char *flci_thread_error(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

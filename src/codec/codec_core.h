@@ -19,16 +19,12 @@
 
 #include "codec/format.h"
 
-#if defined(__CUDACC__)
-#    define FLCI_HD static __host__ __device__ __forceinline__
-#else
-#    define FLCI_HD static inline
-#endif
-
 /* ---- Constants, each explained in docs/format.md ---- */
 
 #define FLCI_BF16_MAX 0x1.fep127f
 #define FLCI_FP16_MAX 65504.0f
+/* The canonical quiet NaN. */
+#define FLCI_NAN 0x7fc00000u
 /* Smallest scale: its reciprocal, and so every code, is an ordinary float32. */
 #define FLCI_SCALE_MIN 0x1p-126f
 /* bf16 pattern that marks a group with a NaN or an infinity, and its 8-bit counterpart. */
@@ -114,6 +110,17 @@ FLCI_HD float flci_from_float16(flc_type type, uint16_t h)
     return type == FLC_FLOAT16 ? flci_from_fp16(h) : flci_from_bf16(h);
 }
 
+FLCI_HD uint16_t flci_to_float16(flc_type type, float x)
+{
+    return type == FLC_FLOAT16 ? flci_to_fp16(x) : flci_to_bf16(x);
+}
+
+/* Any NaN as the one that is written. */
+FLCI_HD float flci_canonical(float x)
+{
+    return (flci_bits_of(x) & 0x7fffffffu) > 0x7f800000u ? flci_float_of(FLCI_NAN) : x;
+}
+
 /* Largest magnitude an encoder puts on the wire, so that finite input decodes to finite output. */
 FLCI_HD float flci_type_limit(flc_type type)
 {
@@ -128,8 +135,7 @@ FLCI_HD float flci_clamp(float x, float low, float high)
 FLCI_HD uint16_t flci_spike_of(flc_type type, float x)
 {
     const float limit = flci_type_limit(type);
-    const float saturated = flci_clamp(x, -limit, limit);
-    return type == FLC_FLOAT16 ? flci_to_fp16(saturated) : flci_to_bf16(saturated);
+    return flci_to_float16(type, flci_clamp(x, -limit, limit));
 }
 
 /* ---- Range of a group ---- */
@@ -250,8 +256,7 @@ FLCI_HD uint16_t flci_scale_to_wide(float target, flc_format format, flc_type ty
 /* Fraction bits, as bf16, of 2^(k/8). */
 FLCI_HD uint16_t flci_octave_fraction(int k)
 {
-    const uint16_t fractions[8] = {0x00, 0x0c, 0x18, 0x26, 0x35, 0x45, 0x57, 0x6b};
-    return fractions[k];
+    return (uint16_t)(0x6b57453526180c00u >> 8 * k & 0xffu);
 }
 
 /* 2^((2k+1)/16): where the nearest eighth of an octave changes. */
@@ -267,6 +272,12 @@ FLCI_HD int flci_base_exponent(float largest)
 {
     const int exponent = (int)(flci_bits_of(largest) >> 23) - 127 - FLCI_SCALE_OCTAVES;
     return exponent < -126 ? -126 : exponent;
+}
+
+/* Whether an encoder writes it as a block's. */
+FLCI_HD int flci_base_exponent_is_valid(int exponent)
+{
+    return exponent >= -126 && exponent <= 127 - FLCI_SCALE_OCTAVES;
 }
 
 /* Exponent of the largest scale that keeps level 1 within the type's limit. */
@@ -288,14 +299,9 @@ FLCI_HD uint8_t flci_scale_to_compact(float target, int largest_exponent, int ba
     if (exponent < base_exponent) {
         return 0;
     }
-    if (upwards) {
-        while (k < 8 && fraction > flci_from_bf16((uint16_t)(0x3f80u | flci_octave_fraction(k)))) {
-            k++;
-        }
-    } else {
-        while (k < 8 && fraction >= flci_octave_middle(k)) {
-            k++;
-        }
+    for (int i = 0; i < 8; i++) {
+        const float eighth = flci_from_bf16((uint16_t)(0x3f80u | flci_octave_fraction(i)));
+        k += upwards ? fraction > eighth : fraction >= flci_octave_middle(i);
     }
     code = 8 * (exponent - base_exponent) + k;
     return (uint8_t)(code > top ? top : code);

@@ -29,36 +29,11 @@ static void load_halves(flc_type type, const uint16_t *src, uint32_t n, float *x
 static void store_halves(flc_type type, const float *x, uint32_t n, uint16_t *dst)
 {
     for (uint32_t i = 0; i < n; i++) {
-        dst[i] = type == FLC_FLOAT16 ? flci_to_fp16(x[i]) : flci_to_bf16(x[i]);
+        dst[i] = flci_to_float16(type, x[i]);
     }
-}
-
-static uint32_t group_elems(const struct flci_layout *layout, flc_format format, uint32_t group)
-{
-    const uint32_t left = layout->elems - group * format.group;
-    return left < format.group ? left : format.group;
 }
 
 /* ---- Encode ---- */
-
-/* Stored scale and zero of one group: 1 or 2 bytes each, the zero missing in symmetric formats. */
-static void put_scale(flc_format format, uint8_t *scales, uint32_t group, uint32_t scale, int zero)
-{
-    const int is_symmetric = format.scheme == FLC_SYMMETRIC;
-    if (format.metadata == FLC_WIDE) {
-        uint8_t *at = scales + (is_symmetric ? 2 : 4) * (size_t)group;
-        flci_put16(at, scale);
-        if (!is_symmetric) {
-            flci_put16(at + 2, (uint32_t)zero & 0xffffu);
-        }
-    } else {
-        uint8_t *at = scales + (is_symmetric ? 1 : 2) * (size_t)group;
-        at[0] = (uint8_t)scale;
-        if (!is_symmetric) {
-            at[1] = (uint8_t)(format.bits <= FLCI_NARROW_BITS ? zero : -zero);
-        }
-    }
-}
 
 /* Codes of one group, and its spikes. */
 static void encode_group(flc_format format, flc_type type, const float *x, uint32_t n,
@@ -92,8 +67,8 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
     flci_load_elems(&flci_codec_ref, src_type, src, n, x);
     memset(wire, 0, layout.bytes);
     for (uint32_t g = 0; g < layout.groups; g++) {
-        ranges[g] = flci_range_of(x + g * format.group, (int)group_elems(&layout, format, g),
-                                  format.spikes);
+        ranges[g] =
+            flci_range_of(x + g * format.group, (int)flci_group_elems(format, n, g), format.spikes);
         if (ranges[g].is_finite) {
             targets[g] = flci_scale_target(format, type, &ranges[g]);
             largest = targets[g] > largest ? targets[g] : largest;
@@ -109,9 +84,9 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
         uint32_t stored;
         uint16_t scale;
         if (!ranges[g].is_finite) {
-            put_scale(format, wire + layout.scales, g,
-                      is_compact ? FLCI_SCALE_CODE_NAN : FLCI_SCALE_NAN, 0);
-            memset(codes + first, 0, group_elems(&layout, format, g));
+            flci_put_scale(format, wire + layout.scales, g,
+                           is_compact ? FLCI_SCALE_CODE_NAN : FLCI_SCALE_NAN, 0);
+            memset(codes + first, 0, flci_group_elems(format, n, g));
             stats->nonfinite_groups++;
             continue;
         }
@@ -124,8 +99,8 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
             stored = scale;
         }
         quantizer = flci_quantizer_of(format, type, scale, ranges[g]);
-        put_scale(format, wire + layout.scales, g, stored, quantizer.zero);
-        encode_group(format, type, x + first, group_elems(&layout, format, g), &ranges[g],
+        flci_put_scale(format, wire + layout.scales, g, stored, quantizer.zero);
+        encode_group(format, type, x + first, flci_group_elems(format, n, g), &ranges[g],
                      &quantizer, codes + first, wire + layout.spikes + 4 * (size_t)g,
                      positions + 2 * (size_t)g);
     }
@@ -140,35 +115,10 @@ static void encode_even(flc_format format, flc_type type, flc_type src_type, con
 
 /* ---- Decode ---- */
 
-/* Scale pattern of a group, 0 if no encoder writes it, and its zero. */
-static uint16_t get_scale(flc_format format, const uint8_t *scales, uint32_t group,
-                          int base_exponent, int *zero)
-{
-    const int is_symmetric = format.scheme == FLC_SYMMETRIC;
-    uint16_t scale;
-    *zero = is_symmetric && format.bits > 1 ? -(1 << (format.bits - 1)) : 0;
-    if (format.metadata == FLC_WIDE) {
-        const uint8_t *at = scales + (is_symmetric ? 2 : 4) * (size_t)group;
-        scale = flci_get16(at);
-        if (!is_symmetric) {
-            *zero = flci_sign_extend16(flci_get16(at + 2));
-        }
-        /* A normal number or the NaN mark. */
-        return scale == FLCI_SCALE_NAN || (scale >= 0x0080u && scale < 0x7f80u) ? scale : 0;
-    }
-    scales += (is_symmetric ? 1 : 2) * (size_t)group;
-    if (!is_symmetric) {
-        *zero = format.bits > FLCI_NARROW_BITS ? -(int)scales[1]
-                : scales[1] < 128              ? (int)scales[1]
-                                               : (int)scales[1] - 256;
-    }
-    return flci_scale_from_compact(scales[0], base_exponent);
-}
-
 static void fill_nan(float *y, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        y[i] = flci_float_of(0x7fc00000u);
+        y[i] = flci_float_of(FLCI_NAN);
     }
 }
 
@@ -187,10 +137,11 @@ static flc_status decode_elems(flc_format format, flc_type type, const uint8_t *
     }
     for (uint32_t g = 0; g < layout.groups; g++) {
         const size_t first = (size_t)g * format.group;
-        const uint32_t elems = group_elems(&layout, format, g);
+        const uint32_t elems = flci_group_elems(format, n, g);
         const uint8_t *spike = wire + layout.spikes + 4 * (size_t)g;
         int zero;
-        const uint16_t scale = get_scale(format, wire + layout.scales, g, base_exponent, &zero);
+        const uint16_t scale =
+            flci_get_scale(format, wire + layout.scales, g, base_exponent, &zero);
         if (scale == 0) {
             return flci_fail(FLC_ERR_CORRUPT, "wire: group %u has a scale no encoder writes", g);
         }

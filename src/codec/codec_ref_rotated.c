@@ -36,7 +36,7 @@ void flci_ref_encode_rotated(flc_format format, flc_type type, flc_type src_type
     for (uint32_t g = 0; g < layout.groups; g++) {
         const uint32_t first = g * group;
         largest[g] = -1.0f;
-        if (rotate(x + first, n - first < group ? n - first : group, group, v + first)) {
+        if (rotate(x + first, flci_group_elems(format, n, g), group, v + first)) {
             float own;
             largest[g] = flci_rotated_largest(v + first, group);
             own = flci_rotated_target(format.bits, largest[g]);
@@ -77,12 +77,12 @@ static flc_status decode_elems(flc_format format, flc_type type, const uint8_t *
     flci_unpack_planes(wire + layout.planes, layout.codes, format.bits, codes);
     for (uint32_t g = 0; g < layout.groups; g++) {
         const uint32_t first = g * format.group;
-        const uint32_t elems = n - first < format.group ? n - first : format.group;
+        const uint32_t elems = flci_group_elems(format, n, g);
         const uint8_t stored = wire[layout.scales + g];
         const uint16_t scale = flci_scale_from_compact(stored, base_exponent);
         if (stored == 0 || stored == FLCI_SCALE_CODE_NAN) {
             for (uint32_t i = 0; i < elems; i++) {
-                y[first + i] = stored == 0 ? 0.0f : flci_float_of(0x7fc00000u);
+                y[first + i] = stored == 0 ? 0.0f : flci_float_of(FLCI_NAN);
             }
         } else if (scale == 0 || base_exponent + stored / 8 > largest_exponent) {
             return flci_fail(FLC_ERR_CORRUPT, "wire: group %u has a scale no encoder writes", g);

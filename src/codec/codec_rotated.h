@@ -28,39 +28,54 @@ FLCI_HD int flci_rotation_is_negative(uint32_t i)
     return (int)((pairs ^ pairs >> 2 ^ pairs >> 4 ^ pairs >> 6) & 1u);
 }
 
-/* Sums and differences of neighbours at distance 1, 2, 4, .. n / 2: n times its own inverse. */
+/* Element i of a group before the turn. Divided by the group, which is exact: no sum overflows. */
+FLCI_HD float flci_rotation_input(float x, uint32_t i, uint32_t group)
+{
+    const float part = x * (1.0f / (float)group);
+    return flci_rotation_is_negative(i) ? -part : part;
+}
+
+/* Element i after the turn back. Its limit is the type's: an error may carry a sum beyond it. */
+FLCI_HD float flci_rotation_output(float v, uint32_t i, flc_type type)
+{
+    const float limit = flci_type_limit(type);
+    return flci_clamp(flci_rotation_is_negative(i) ? -v : v, -limit, limit);
+}
+
+/* Sum and difference of one pair of neighbours at distance `half`, pairs counted from the start. */
+FLCI_HD void flci_butterfly(float *v, uint32_t pair, uint32_t half)
+{
+    const uint32_t i = 2 * pair - (pair & (half - 1));
+    const float a = v[i], b = v[i + half];
+    v[i] = a + b;
+    v[i + half] = a - b;
+}
+
+/* All pairs at distance 1, 2, 4, .. n / 2: n times its own inverse. */
 FLCI_HD void flci_hadamard(float *v, uint32_t n)
 {
     for (uint32_t half = 1; half < n; half *= 2) {
-        for (uint32_t i = 0; i < n; i++) {
-            if ((i & half) == 0) {
-                const float a = v[i], b = v[i + half];
-                v[i] = a + b;
-                v[i + half] = a - b;
-            }
+        for (uint32_t pair = 0; pair < n / 2; pair++) {
+            flci_butterfly(v, pair, half);
         }
     }
 }
 
-/* Coefficients v [group] of x [n], zeros behind its end. Divided by the group first, which is
-   exact: no sum overflows. */
+/* Coefficients v [group] of x [n], zeros behind its end. */
 FLCI_HD void flci_rotate(const float *x, uint32_t n, uint32_t group, float *v)
 {
-    const float scale = 1.0f / (float)group;
     for (uint32_t i = 0; i < group; i++) {
-        const float part = i < n ? x[i] * scale : 0.0f;
-        v[i] = flci_rotation_is_negative(i) ? -part : part;
+        v[i] = flci_rotation_input(i < n ? x[i] : 0.0f, i, group);
     }
     flci_hadamard(v, group);
 }
 
-/* The elements again, in place. Their limit is the type's: an error may carry a sum beyond it. */
+/* The elements again, in place. */
 FLCI_HD void flci_rotate_back(float *v, uint32_t group, flc_type type)
 {
-    const float limit = flci_type_limit(type);
     flci_hadamard(v, group);
     for (uint32_t i = 0; i < group; i++) {
-        v[i] = flci_clamp(flci_rotation_is_negative(i) ? -v[i] : v[i], -limit, limit);
+        v[i] = flci_rotation_output(v[i], i, type);
     }
 }
 

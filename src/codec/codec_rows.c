@@ -80,8 +80,7 @@ void flci_store_elems(const struct flci_codec_row *row, flc_type type, const flo
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        const uint32_t u = flci_bits_of(x[i]);
-        floats[i] = flci_float_of((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc00000u : u);
+        floats[i] = flci_canonical(x[i]);
     }
 }
 
@@ -92,7 +91,7 @@ flc_status flci_check_header(flc_format format, const uint8_t *wire, int *base_e
         return FLC_OK;
     }
     *base_exponent = flci_sign_extend16(flci_get16(wire));
-    if (*base_exponent < -126 || *base_exponent > 127 - FLCI_SCALE_OCTAVES ||
+    if (!flci_base_exponent_is_valid(*base_exponent) ||
         memcmp(wire + 2, zeros, sizeof zeros) != 0) {
         return flci_fail(FLC_ERR_CORRUPT, "wire: a block header no encoder writes");
     }

@@ -101,38 +101,6 @@ flc_status flc_format_check(flc_format format)
     return check_rotated(format);
 }
 
-uint32_t flci_planes_bytes(uint32_t count, uint32_t bits)
-{
-    uint32_t bytes = 0;
-    for (uint32_t width = 8; width > 0; width /= 2) {
-        bytes += (bits & width) != 0 ? flci_plane_bytes(count, width) : 0;
-    }
-    return bytes;
-}
-
-struct flci_layout flci_layout_of(flc_format format, uint32_t elems)
-{
-    const uint32_t groups = (elems + format.group - 1u) / format.group;
-    const int is_compact = format.metadata == FLC_COMPACT;
-    const uint32_t scale_bytes =
-        (is_compact ? 1u : 2u) * (format.scheme == FLC_ASYMMETRIC ? 2u : 1u);
-    /* A turned group is whole, its tail padded with zeros before the turn. */
-    const uint32_t codes = format.scheme == FLC_ROTATED ? groups * format.group : elems;
-    struct flci_layout layout = {.elems = elems, .groups = groups, .codes = codes};
-    layout.scales = is_compact ? FLCI_COMPACT_HEADER_BYTES : 0;
-    layout.spikes = layout.scales + flci_align16(groups * scale_bytes);
-    layout.positions = layout.spikes;
-    layout.planes = layout.spikes;
-    if (format.spikes) {
-        layout.positions += flci_align16(groups * 4);
-        layout.planes =
-            layout.positions +
-            flci_planes_bytes(2 * groups, is_compact ? flci_position_bits(format.group) : 8);
-    }
-    layout.bytes = layout.planes + flci_planes_bytes(codes, format.bits);
-    return layout;
-}
-
 uint32_t flci_block_bytes(flc_format format, flc_type type, uint32_t elems)
 {
     if (elems == 0) {

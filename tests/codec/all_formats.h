@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * A walk over every format but raw, for tests, in C and CUDA, that claim something about all of
- * them.
+ * A walk over every format but raw, for tests that claim something about all of them.
  */
 #ifndef ALL_FORMATS_H
 #define ALL_FORMATS_H

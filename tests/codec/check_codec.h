@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "codec/codec_rows.h"
+#include "check_codec_rows.h"
 #include "codec_properties.h"
 #include "guarded.h"
 
@@ -21,6 +21,7 @@
 /* One case, and the memory that all cases share. */
 struct codec_case {
     const struct flci_codec_row *row;
+    struct row_calls calls;
     flc_format format;
     flc_type type;
     size_t count;
@@ -38,9 +39,6 @@ struct codec_case {
 
 /* Print a failed claim about the case. */
 void codec_case_fail(struct codec_case *c, const char *what);
-
-/* Make `row` the one that flc_encode and flc_decode use. */
-void codec_case_use_row(const struct flci_codec_row *row);
 
 /* All claims about encoding and decoding c->elems; raw too. */
 void codec_case_check(struct codec_case *c);

@@ -7,7 +7,10 @@
 #include "check_codec_rows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "codec_cuda.h"
 
 extern const struct flci_codec_row flci_codec_avx2 __attribute__((weak));
 extern const struct flci_codec_row flci_codec_avx512 __attribute__((weak));
@@ -16,11 +19,13 @@ extern const struct flci_codec_row flci_codec_neon __attribute__((weak));
 static const struct known_row {
     const char *name;
     const struct flci_codec_row *row; /* NULL: not built */
+    const char *lacking;              /* where it is not supported */
 } known[] = {
-    {"ref", &flci_codec_ref},
-    {"avx2", &flci_codec_avx2},
-    {"avx512", &flci_codec_avx512},
-    {"neon", &flci_codec_neon},
+    {"ref", &flci_codec_ref, ""},
+    {"avx2", &flci_codec_avx2, "not supported by this processor"},
+    {"avx512", &flci_codec_avx512, "not supported by this processor"},
+    {"neon", &flci_codec_neon, "not supported by this processor"},
+    {"cuda", &codec_cuda_row, "no GPU"},
 };
 
 #define KNOWN (sizeof known / sizeof known[0])
@@ -52,7 +57,30 @@ const char *known_row_why_not(const char *name)
     if (it == NULL || it->row == NULL) {
         return "not built";
     }
-    return it->row->is_supported() ? "" : "not supported by this processor";
+    return it->row->is_supported() ? "" : it->lacking;
+}
+
+const struct flci_codec_row *known_row_at(size_t index)
+{
+    for (size_t i = 0; i < KNOWN; i++) {
+        const struct flci_codec_row *row = known_row_find(known[i].name);
+        if (row != NULL && index-- == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+struct row_calls known_row_use(const struct flci_codec_row *row)
+{
+    if (row == &codec_cuda_row) {
+        return (struct row_calls){codec_cuda_encode, codec_cuda_decode, 0};
+    }
+    if (setenv("FLC_CPU", row->name, 1) != 0) {
+        perror("setenv");
+        exit(EXIT_FAILURE);
+    }
+    return (struct row_calls){flc_encode, flc_decode, 1};
 }
 
 void known_rows_print(void)

@@ -17,6 +17,21 @@ int known_row_is_name(const char *name);
 /* The row, or NULL where it cannot be tested. */
 const struct flci_codec_row *known_row_find(const char *name);
 
+/* Row `index` of those that can be tested, in the order of --list; NULL behind the last. */
+const struct flci_codec_row *known_row_at(size_t index);
+
+/* How whole tensors go through a row: the library's functions, or for the GPU others. */
+struct row_calls {
+    flc_status (*encode)(flc_format format, flc_type type, const void *src, size_t count,
+                         void *wire, size_t wire_bytes, flc_stats *stats);
+    flc_status (*decode)(flc_format format, flc_type type, const void *wire, size_t wire_bytes,
+                         void *dst, size_t count);
+    int is_library;
+};
+
+/* The calls that reach a row from now on. */
+struct row_calls known_row_use(const struct flci_codec_row *row);
+
 /* What keeps a known row from being tested; "" for one that can be. */
 const char *known_row_why_not(const char *name);
 

@@ -30,14 +30,6 @@ static void expect(struct codec_case *c, int condition, const char *what)
     }
 }
 
-void codec_case_use_row(const struct flci_codec_row *row)
-{
-    if (setenv("FLC_CPU", row->name, 1) != 0) {
-        perror("setenv");
-        exit(EXIT_FAILURE);
-    }
-}
-
 static size_t elems_bytes(const struct codec_case *c)
 {
     return c->count * flc_type_bytes(c->type);
@@ -60,7 +52,8 @@ static flc_stats encode_at(struct codec_case *c, int elems_high, uint8_t *wire, 
     memcpy(elems, c->elems, elems_bytes(c));
     memset(wire, poison, wire_bytes(c));
     expect(c,
-           flc_encode(c->format, c->type, elems, c->count, wire, wire_bytes(c), &stats) == FLC_OK,
+           c->calls.encode(c->format, c->type, elems, c->count, wire, wire_bytes(c), &stats) ==
+               FLC_OK,
            "flc_encode failed");
     expect(c, memcmp(elems, c->elems, elems_bytes(c)) == 0, "flc_encode changed its input");
     return stats;
@@ -105,7 +98,7 @@ static void decode_at(struct codec_case *c, uint8_t *wire, int elems_high, int p
     uint8_t *elems = elems_high ? guarded_high(c->elems_room, elems_bytes(c)) : c->elems_room.low;
     memcpy(wire, c->wire, wire_bytes(c));
     memset(elems, poison, elems_bytes(c));
-    if (flc_decode(c->format, c->type, wire, wire_bytes(c), elems, c->count) != FLC_OK) {
+    if (c->calls.decode(c->format, c->type, wire, wire_bytes(c), elems, c->count) != FLC_OK) {
         codec_case_fail(c, "flc_decode failed on what flc_encode wrote");
     }
     if (poison == 0) {
@@ -129,11 +122,11 @@ static void check_encode_again(struct codec_case *c)
     flc_stats stats = {0};
     memcpy(c->elems_room.low, c->out, elems_bytes(c));
     expect(c,
-           flc_encode(c->format, c->type, c->elems_room.low, c->count, wire, wire_bytes(c),
-                      &stats) == FLC_OK,
+           c->calls.encode(c->format, c->type, c->elems_room.low, c->count, wire, wire_bytes(c),
+                           &stats) == FLC_OK,
            "decoded elements could not be encoded");
     expect(c,
-           flc_decode(c->format, c->type, wire, wire_bytes(c), c->elems_room.low, c->count) ==
+           c->calls.decode(c->format, c->type, wire, wire_bytes(c), c->elems_room.low, c->count) ==
                FLC_OK,
            "decoded elements could not be encoded and decoded");
 }
@@ -147,16 +140,19 @@ static void check_hostile_mode(struct codec_case *c)
     uint8_t *wire = c->wire_room.low, *elems = c->elems_room.low;
     flc_status status;
     hostile_saved saved;
+    if (!c->calls.is_library) {
+        return; /* the GPU's mode is no caller's */
+    }
     memcpy(elems, c->elems, elems_bytes(c));
     memset(wire, 0xff, bytes);
     saved = hostile_enter(mode);
-    status = flc_encode(c->format, c->type, elems, c->count, wire, bytes, NULL);
+    status = c->calls.encode(c->format, c->type, elems, c->count, wire, bytes, NULL);
     expect(c, hostile_leave(saved, mode), "flc_encode changed the floating-point mode");
     expect(c, status == FLC_OK && memcmp(wire, c->wire, bytes) == 0,
            "the wire depends on the caller's floating-point mode");
     memcpy(wire, c->wire, bytes);
     saved = hostile_enter(mode);
-    status = flc_decode(c->format, c->type, wire, bytes, elems, c->count);
+    status = c->calls.decode(c->format, c->type, wire, bytes, elems, c->count);
     expect(c, hostile_leave(saved, mode), "flc_decode changed the floating-point mode");
     expect(c, status == FLC_OK && memcmp(elems, c->out, elems_bytes(c)) == 0,
            "decoded elements depend on the caller's floating-point mode");
@@ -173,11 +169,11 @@ static void check_blocks_apart(struct codec_case *c)
         size_t bytes = 0;
         (void)flc_format_wire_bytes(c->format, c->type, n, &bytes);
         memcpy(elems, c->elems + at * size, n * size);
-        expect(c, flc_encode(c->format, c->type, elems, n, wire, bytes, NULL) == FLC_OK,
+        expect(c, c->calls.encode(c->format, c->type, elems, n, wire, bytes, NULL) == FLC_OK,
                "flc_encode failed on a block");
         expect(c, memcmp(wire, c->wire + wire_at, bytes) == 0, "a block depends on its neighbours");
         memset(elems, 0xff, n * size);
-        expect(c, flc_decode(c->format, c->type, wire, bytes, elems, n) == FLC_OK,
+        expect(c, c->calls.decode(c->format, c->type, wire, bytes, elems, n) == FLC_OK,
                "flc_decode failed on a block");
         expect(c, memcmp(elems, c->out + at * size, n * size) == 0,
                "a decoded block depends on its neighbours");
@@ -192,15 +188,40 @@ static void check_against_ref(struct codec_case *c)
     if (c->row == &flci_codec_ref) {
         return;
     }
-    codec_case_use_row(&flci_codec_ref);
+    c->calls = known_row_use(&flci_codec_ref);
     (void)encode_at(c, 1, c->wire_room.low, 0x00);
     expect(c, memcmp(c->wire_room.low, c->wire, wire_bytes(c)) == 0,
            "the wire differs from the reference's");
-    (void)flc_decode(c->format, c->type, c->wire_room.low, wire_bytes(c), c->elems_room.low,
-                     c->count);
+    (void)c->calls.decode(c->format, c->type, c->wire_room.low, wire_bytes(c), c->elems_room.low,
+                          c->count);
     expect(c, memcmp(c->elems_room.low, c->out, elems_bytes(c)) == 0,
            "decoded elements differ from the reference's");
-    codec_case_use_row(c->row);
+    c->calls = known_row_use(c->row);
+}
+
+/* A wire with wrong bits decodes as by the reference, or is refused as by it. */
+static void check_damaged(struct codec_case *c)
+{
+    const size_t bytes = wire_bytes(c);
+    uint8_t *wire = c->wire_room.low, *elems = c->elems_room.low, *first = (uint8_t *)c->y;
+    uint64_t random = c->number;
+    flc_status status;
+    if (c->row == &flci_codec_ref || bytes == 0) {
+        return;
+    }
+    memcpy(wire, c->wire, bytes);
+    for (int i = 0; i < 3; i++) { /* two of three where the metadata is */
+        const size_t at = test_random_below(&random, i == 0 || bytes < 64 ? bytes : 64);
+        wire[at] = (uint8_t)(wire[at] ^ 1u << test_random_below(&random, 8));
+    }
+    status = c->calls.decode(c->format, c->type, wire, bytes, elems, c->count);
+    memcpy(first, elems, elems_bytes(c));
+    c->calls = known_row_use(&flci_codec_ref);
+    expect(c, c->calls.decode(c->format, c->type, wire, bytes, elems, c->count) == status,
+           "a damaged wire is not refused as by the reference");
+    expect(c, status != FLC_OK || memcmp(elems, first, elems_bytes(c)) == 0,
+           "a damaged wire decodes to other elements than the reference's");
+    c->calls = known_row_use(c->row);
 }
 
 static void check_properties(struct codec_case *c, const flc_stats *stats)
@@ -223,6 +244,7 @@ void codec_case_check(struct codec_case *c)
     check_hostile_mode(c);
     check_blocks_apart(c);
     check_against_ref(c);
+    check_damaged(c);
     if (c->format.bits == 0) {
         expect(c, memcmp(c->wire, c->elems, elems_bytes(c)) == 0, "a raw wire is no copy");
         expect(c, memcmp(c->out, c->elems, elems_bytes(c)) == 0, "raw decodes to something else");

@@ -16,7 +16,8 @@
 #include "base/param.h"
 #include "flashcomm/flashcomm.h"
 
-static const enum flci_param_id integers[] = {FLCI_PARAM_TIMEOUT_MS, FLCI_PARAM_WORKSPACE_BYTES};
+static const enum flci_param_id integers[] = {FLCI_PARAM_TIMEOUT_MS, FLCI_PARAM_WORKSPACE_BYTES,
+                                              FLCI_PARAM_CUDA_STAGING_BYTES};
 
 #define INTEGERS (sizeof integers / sizeof integers[0])
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda_tools.h"
 #include "flashcomm/flashcomm.h"
 
 /* The library's sentences name the text and the character. */
@@ -136,6 +137,27 @@ flc_type argument_type(const struct argp_state *state, const char *text)
     }
     argp_error(state, "--dtype %s: allowed are fp32, fp16 and bf16", text);
     return FLC_FLOAT32;
+}
+
+bool argument_device(const struct argp_state *state, const char *text)
+{
+    const bool is_cuda = strcmp(text, "cuda") == 0;
+    if (!is_cuda && strcmp(text, "cpu") != 0) {
+        argp_error(state, "--device %s: allowed are cpu and cuda", text);
+    }
+    if (is_cuda && cuda_tools() == NULL) {
+        argp_error(state, "--device cuda: this flashcomm was built without CUDA, which the CMake "
+                          "option FLC_CUDA adds");
+    }
+    return is_cuda;
+}
+
+void argument_cuda_collective(const struct argp_state *state, const struct collective *collective)
+{
+    if (strcmp(collective->name, "all_reduce") != 0) {
+        argp_error(state, "%s is not on cuda yet: --device cuda has all_reduce alone",
+                   collective->name);
+    }
 }
 
 void argument_formats(const struct argp_state *state, const char *text, enum format_pairs pairs,

@@ -11,6 +11,7 @@
 #define ARGUMENTS_H
 
 #include <argp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,12 @@ void argument_algorithm(const struct argp_state *state, const char *text,
                         const struct collective *collective);
 
 flc_type argument_type(const struct argp_state *state, const char *text);
+
+/* Whether --device says cuda, which must be in the build, rather than cpu. */
+bool argument_device(const struct argp_state *state, const char *text);
+
+/* Refuse a collective that GPUs do not have. */
+void argument_cuda_collective(const struct argp_state *state, const struct collective *collective);
 
 /* Replaces what the list held. */
 void argument_formats(const struct argp_state *state, const char *text, enum format_pairs pairs,

@@ -25,10 +25,11 @@ struct perf_run {
     size_t format_count;
     size_t added;                  /* 1 where the baseline raw is no format asked for */
     size_t raw;                    /* index of the baseline raw, where asked for */
-    struct perf_measure *measures; /* [format_count][PLACES] */
+    struct perf_measure *measures; /* [format_count][PLACES], and NCCL's */
     struct perf_totals totals;
     struct perf_data data;
     struct perf_cores cores;
+    struct cuda_machine machine; /* where GPUs are used */
     struct perf_document document;
     struct json_writer json;
     bool has_rows;
@@ -46,7 +47,7 @@ static int list_formats(struct perf_run *run)
 {
     const struct format_list *const list = &run->options.formats;
     run->formats = calloc(list->count + 1, sizeof *run->formats);
-    run->measures = calloc((list->count + 1) * PLACES, sizeof *run->measures);
+    run->measures = calloc((list->count + 2) * PLACES, sizeof *run->measures);
     run->totals.formats = calloc(list->count + 1, sizeof *run->totals.formats);
     if (run->formats == NULL || run->measures == NULL || run->totals.formats == NULL) {
         return -1;
@@ -70,35 +71,6 @@ static int list_formats(struct perf_run *run)
     return 0;
 }
 
-static void find_setting(struct perf_run *run)
-{
-    struct perf_setting *const setting = &run->setting;
-    char line[256];
-    setting->options = &run->options;
-    setting->format_width = format_list_width(&run->options.formats);
-    setting->cores = &run->cores;
-    setting->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    (void)snprintf(setting->processor, sizeof setting->processor, "unknown processor");
-    if (getloadavg(&setting->load, 1) != 1) {
-        setting->load = -1.0;
-    }
-    if (gethostname(setting->host, sizeof setting->host - 1) != 0) {
-        (void)snprintf(setting->host, sizeof setting->host, "unknown host");
-    }
-    FILE *const file = fopen("/proc/cpuinfo", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        const char *const colon = strchr(line, ':');
-        if (colon != NULL && strncmp(line, "model name", strlen("model name")) == 0) {
-            (void)snprintf(setting->processor, sizeof setting->processor, "%.*s",
-                           (int)strcspn(colon + 2, "\n"), colon + 2);
-            break;
-        }
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-}
-
 static void print_row(struct perf_run *run, const struct perf_row *row)
 {
     if (!run->options.json) {
@@ -109,7 +81,7 @@ static void print_row(struct perf_run *run, const struct perf_row *row)
         (void)fflush(run->document.stream);
     }
     run->has_rows = true;
-    if (row->not_there == NULL && row->is_checked) {
+    if (row->not_there == NULL && row->is_checked && row->has_bound) {
         run->totals.wrong += row->wrong[OUT_OF_PLACE] + row->wrong[IN_PLACE];
         run->totals.different += row->has_equality && !row->ranks_equal ? 1 : 0;
     }
@@ -121,30 +93,32 @@ static struct perf_row new_row(const struct perf_run *run, const struct collecti
     struct perf_row row = {.point = point,
                            .format = format,
                            .is_checked = run->options.checks > 0,
+                           .has_bound = true,
                            .wire_bits = (double)NAN,
                            .sqnr_db = (double)NAN};
-    for (int place = 0; place < PLACES; place++) {
-        row.baseline_us[BASELINE_RAW][place] = (double)NAN;
-        row.baseline_us[BASELINE_MPI][place] = (double)NAN;
-        if (run->options.baseline_raw && point->count > 0) {
-            row.baseline_us[BASELINE_RAW][place] =
-                run->measures[run->raw * PLACES + (size_t)place].time_us;
+    const size_t measures[] = {[BASELINE_RAW] = run->raw, [BASELINE_NCCL] = run->format_count};
+    const bool is_measured[] = {
+        [BASELINE_RAW] = run->options.baseline_raw, [BASELINE_NCCL] = run->options.baseline_nccl};
+    for (int b = 0; b < BASELINES; b++) {
+        for (int place = 0; place < PLACES; place++) {
+            row.baseline_us[b][place] = (double)NAN;
+            if (is_measured[b] && point->count > 0) {
+                row.baseline_us[b][place] =
+                    run->measures[measures[b] * PLACES + (size_t)place].time_us;
+            }
         }
     }
     return row;
 }
 
-static void set_format_row(const struct perf_run *run, size_t index, struct perf_row *row)
+/* What the ranks found of measure `index` of all. */
+static void set_measured_row(const struct perf_run *run, size_t index, struct perf_row *row)
 {
     const struct perf_measure *const measures = &run->measures[index * PLACES];
-    flc_coll_config config = FLC_COLL_CONFIG_INIT;
     struct flc_reduce_check both = {0};
-    config.reduce = run->formats[index].reduce;
-    config.gather = run->formats[index].gather;
     row->transport = measures[OUT_OF_PLACE].transport;
     row->algorithm = measures[OUT_OF_PLACE].algorithm;
     row->sent_bytes = measures[OUT_OF_PLACE].sent_bytes;
-    row->wire_bits = collective_wire_bits(row->point, &config, row->algorithm);
     row->has_equality = row->point->collective->equality != EQUAL_NO_RANKS;
     row->ranks_equal = true;
     for (int place = 0; place < PLACES; place++) {
@@ -157,6 +131,25 @@ static void set_format_row(const struct perf_run *run, size_t index, struct perf
     row->unchecked = both.unchecked;
     row->sqnr_db = both.sqnr_db;
     row->max_abs_error = both.max_abs_error;
+}
+
+static void set_format_row(const struct perf_run *run, size_t index, struct perf_row *row)
+{
+    flc_coll_config config = FLC_COLL_CONFIG_INIT;
+    config.reduce = run->formats[index].reduce;
+    config.gather = run->formats[index].gather;
+    set_measured_row(run, index, row);
+    row->wire_bits = collective_wire_bits(row->point, &config, row->algorithm);
+}
+
+/* NCCL's line: it documents no error bound, and how it sums is its own. */
+static void print_nccl(struct perf_run *run, const struct collective_point *point)
+{
+    struct perf_row row = new_row(run, point, "nccl");
+    set_measured_row(run, run->format_count, &row);
+    row.transport = row.algorithm = NULL;
+    row.has_bound = false;
+    print_row(run, &row);
 }
 
 /* Open MPI's line, which the others are compared with. -1 where it failed, as the line says. */
@@ -214,6 +207,8 @@ static int run_point(struct perf_run *run, const struct collective_point *point)
                                  .point = point,
                                  .formats = run->formats,
                                  .format_count = run->format_count,
+                                 .measure_count =
+                                     run->format_count + (run->options.baseline_nccl ? 1 : 0),
                                  .data = &run->data,
                                  .cores = &run->cores,
                                  .show_progress = run->show_progress};
@@ -228,6 +223,9 @@ static int run_point(struct perf_run *run, const struct collective_point *point)
     clear_progress(run);
     if (run->options.baseline_mpi) {
         print_mpi(run, &mpi, has_mpi_failed);
+    }
+    if (run->options.baseline_nccl) {
+        print_nccl(run, point);
     }
     for (size_t i = 0; i < run->format_count; i++) {
         struct perf_row row = new_row(run, point, run->formats[i].text);
@@ -332,6 +330,29 @@ static int run_all(struct perf_run *run)
     return result != 0 || run->has_mpi_failed ? EXIT_FAILED : status;
 }
 
+/* GPUs, and the NCCL that is asked for. The exit status. */
+static int find_gpus(struct perf_run *run)
+{
+    const struct perf_options *const o = &run->options;
+    const struct cuda_machine *const machine = &run->machine;
+    struct failure failure;
+    if (cuda_tools()->probe(o->baseline_nccl, &run->machine, &failure) != 0) {
+        (void)fprintf(stderr, "flashcomm perf: --device cuda: %s\n", failure.text);
+    } else if (machine->count == 0) {
+        (void)fprintf(stderr, "flashcomm perf: --device cuda: no GPU: %s\n", machine->why_none);
+    } else if (o->baseline_nccl && machine->nccl[0] == '\0') {
+        (void)fprintf(stderr, "flashcomm perf: --baseline nccl: %s\n", machine->nccl_why);
+    } else if (o->baseline_nccl && o->ranks > machine->count) {
+        (void)fprintf(stderr,
+                      "flashcomm perf: --baseline nccl with %d ranks needs a GPU for each, here "
+                      "are %d\n",
+                      o->ranks, machine->count);
+    } else {
+        return EXIT_OK;
+    }
+    return EXIT_FAILED;
+}
+
 /* What can fail before anything is measured. */
 static int prepare(struct perf_run *run)
 {
@@ -341,8 +362,15 @@ static int prepare(struct perf_run *run)
         (void)fprintf(stderr, "flashcomm perf: out of memory\n");
         return EXIT_FAILED;
     }
-    find_setting(run);
-    perf_cores_choose(o->ranks, &run->cores);
+    if (o->use_cuda) { /* whose threads and copies a core alone would not do for */
+        const int status = find_gpus(run);
+        if (status != EXIT_OK) {
+            return status;
+        }
+    } else {
+        perf_cores_choose(o->ranks, &run->cores);
+    }
+    perf_setting_find(&run->setting, o, &run->cores, o->use_cuda ? &run->machine : NULL);
     run->show_progress = isatty(STDERR_FILENO) == 1;
     if (perf_value_bandwidth(getenv("NCCL_TESTS_MIN_BW"), &run->totals.least_bandwidth, &failure) !=
         0) {

@@ -48,7 +48,9 @@ static int run_format(const struct run_options *o, const struct run_inputs *in,
                            .inputs = in->data,
                            .config = FLC_COLL_CONFIG_INIT,
                            .timeout_ms = o->timeout_ms,
-                           .iters = o->iters};
+                           .iters = o->iters,
+                           .threads = o->threads,
+                           .use_cuda = o->use_cuda};
     job.config.reduce = item->reduce;
     job.config.gather = item->gather;
     job.config.algorithm = o->algorithm;
@@ -60,7 +62,7 @@ static int run_format(const struct run_options *o, const struct run_inputs *in,
         (void)fprintf(stderr, "flashcomm run: %s\n", failure.text);
         return -1;
     }
-    int status = run_ranks(&job, &area, o->threads);
+    int status = run_ranks(&job, &area);
     if (status == 0) {
         status = run_judge(&job, &area, result, &failure);
         if (status == 0 && o->output != NULL && passed(result)) {

@@ -23,13 +23,14 @@ struct perf_head {
     struct rank_meeting meeting;
     _Atomic int arrived;     /* at the barrier */
     _Atomic unsigned passed; /* how often it opened */
+    char nccl_id[128];       /* by which NCCL's ranks find each other */
     struct perf_share shares[FLC_MAX_RANKS];
 };
 
 struct perf_area {
     struct perf_head *head;
-    struct perf_measure *measures; /* [format_count][PLACES] */
-    double *times_us;              /* [ranks][iters] */
+    struct perf_measure *measures; /* [measure_count][PLACES] */
+    double *times_us;              /* [ranks][perf_spans] */
     char *results;                 /* [ranks][stride] bytes */
     size_t stride;
     size_t area_bytes;
@@ -42,7 +43,11 @@ void perf_area_destroy(struct perf_area *area);
 /* Rank `rank`'s result: [recv_elems] elements. */
 void *perf_area_result(const struct perf_area *area, int rank);
 
-/* Wait until all ranks are here; false when one failed or does not come. */
-bool perf_area_barrier(const struct perf_area *area, int ranks);
+/* Wait until all ranks are here; -1, and a sentence, when one failed or does not come. */
+int perf_area_meet(const struct perf_area *area, int ranks, int rank);
+
+/* Put together what all ranks found of one format in one place: by one of them. */
+void perf_area_fold(const struct perf_area *area, const struct perf_job *job,
+                    struct perf_measure *measure);
 
 #endif

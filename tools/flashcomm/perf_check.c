@@ -6,6 +6,7 @@
  */
 #include "perf_check.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "collective_check.h"
@@ -25,7 +26,7 @@ static int check_piece(const struct perf_check *c, const struct collective_segme
     for (int r = 0; r < point->ranks; r++) {
         char *const input = inputs + (size_t)r * PIECE_ELEMS * elem_bytes;
         if (segment->source < 0 || segment->source == r) {
-            perf_data_fill(c->data, r, c->round, segment->source_at + at, count, input);
+            perf_data_fill(c->data, r, c->round, c->first + segment->source_at + at, count, input);
         }
         sources[r] = input;
     }
@@ -56,5 +57,43 @@ int perf_check_share(const struct perf_check *c, int share, int shares,
         }
     }
     free(inputs);
+    return result;
+}
+
+struct check_thread {
+    const struct perf_check *check;
+    int share, shares;
+    struct flc_reduce_check sums;
+    int result;
+    pthread_t id;
+    int is_started;
+};
+
+static void *check_main(void *argument)
+{
+    struct check_thread *const thread = argument;
+    thread->result = perf_check_share(thread->check, thread->share, thread->shares, &thread->sums);
+    return NULL;
+}
+
+int perf_check_threads(const struct perf_check *check, int share, int shares, int threads,
+                       struct flc_reduce_check *sums)
+{
+    struct check_thread all[FLC_MAX_RANKS];
+    int result = 0;
+    for (int i = 0; i < threads; i++) {
+        all[i] = (struct check_thread){
+            .check = check, .share = share * threads + i, .shares = shares * threads};
+        all[i].is_started = i > 0 && pthread_create(&all[i].id, NULL, check_main, &all[i]) == 0;
+    }
+    for (int i = 0; i < threads; i++) {
+        if (all[i].is_started) {
+            (void)pthread_join(all[i].id, NULL);
+        } else {
+            (void)check_main(&all[i]); /* the first is this thread's own */
+        }
+        result = all[i].result != 0 ? -1 : result;
+        flc_reduce_check_add(sums, &all[i].sums);
+    }
     return result;
 }

@@ -16,6 +16,7 @@ struct perf_check {
     const struct collective_point *point;
     const struct perf_data *data;
     int round;                     /* of the data that was sent */
+    size_t first;                  /* index of the first element that was sent in that data */
     const flc_coll_config *config; /* of the call */
     const char *algorithm;         /* that ran */
     const void *const *results;    /* [ranks] of [recv_elems] elements */
@@ -27,5 +28,9 @@ struct perf_check {
  */
 int perf_check_share(const struct perf_check *check, int share, int shares,
                      struct flc_reduce_check *sums);
+
+/* The same by `threads` threads at once, FLC_MAX_RANKS at most. */
+int perf_check_threads(const struct perf_check *check, int share, int shares, int threads,
+                       struct flc_reduce_check *sums);
 
 #endif

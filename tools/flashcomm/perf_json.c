@@ -29,7 +29,7 @@ static void put_environment(struct json_writer *json)
     json_begin_array(json, "env");
     for (char **entry = environ; *entry != NULL; entry++) {
         if (strncmp(*entry, "FLC_", 4) == 0 || strncmp(*entry, "OMPI_", 5) == 0 ||
-            strncmp(*entry, "NCCL_TESTS_", 11) == 0) {
+            strncmp(*entry, "NCCL_", 5) == 0) {
             json_text(json, NULL, *entry);
         }
     }
@@ -39,6 +39,7 @@ static void put_environment(struct json_writer *json)
 static void put_config(struct json_writer *json, const struct perf_setting *setting)
 {
     const struct perf_options *const o = setting->options;
+    const struct cuda_machine *const machine = setting->machine;
     const int threads = o->per_process == 0 ? 1 : o->per_process;
     json_begin_object(json, "config");
     json_unsigned(json, "nthreads", (uint64_t)threads);
@@ -62,13 +63,25 @@ static void put_config(struct json_writer *json, const struct perf_setting *sett
     json_boolean(json, "parallel_init", true);
     json_boolean(json, "bound_to_cores", setting->cores->is_bound);
     json_real(json, "load_average", setting->load < 0.0 ? (double)NAN : setting->load);
+    if (machine != NULL) {
+        json_unsigned(json, "graph_launches", (uint64_t)o->graph_launches);
+        json_unsigned(json, "spans", (uint64_t)perf_spans(o));
+        json_unsigned(json, "max_blocks", (uint64_t)o->max_blocks);
+        json_text(json, "driver", machine->driver);
+        json_text(json, "cuda_runtime", machine->runtime);
+        json_text(json, "nccl_nvls_enable", o->baseline_nccl ? perf_nvls_setting() : NULL);
+    }
     json_begin_array(json, "devices");
     for (int r = 0; r < o->ranks; r++) {
         json_begin_object(json, NULL);
         json_unsigned(json, "rank", (uint64_t)r);
         json_unsigned(json, "group", 0);
         json_text(json, "hostname", setting->host);
-        json_text(json, "device_info", setting->processor);
+        json_text(json, "device_info",
+                  machine == NULL ? setting->processor : machine->gpus[r % machine->count].name);
+        if (machine != NULL) {
+            json_unsigned(json, "device", (uint64_t)(r % machine->count));
+        }
         json_end_object(json);
     }
     json_end_array(json);
@@ -87,7 +100,7 @@ void perf_json_header(struct json_writer *json, const struct perf_setting *setti
     }
     json_end_array(json);
     put_environment(json);
-    json_text(json, "nccl_version", NULL);
+    json_text(json, "nccl_version", o->baseline_nccl ? setting->machine->nccl : NULL);
     json_text(json, "flashcomm_version", flc_version());
     json_text(json, "collective", o->collective->name);
     put_config(json, setting);
@@ -98,8 +111,8 @@ static void put_place(struct json_writer *json, const struct perf_options *o,
                       const struct perf_row *row, int place)
 {
     static const char *const keys[] = {[OUT_OF_PLACE] = "out_of_place", [IN_PLACE] = "in_place"};
-    static const char *const baselines[] = {[BASELINE_RAW] = "raw", [BASELINE_MPI] = "mpi"};
-    const bool asked[] = {[BASELINE_RAW] = o->baseline_raw, [BASELINE_MPI] = o->baseline_mpi};
+    const char *baselines[BASELINES];
+    perf_baseline_names(o, baselines);
     if (row->not_there != NULL) {
         json_text(json, keys[place], NULL);
         return;
@@ -108,14 +121,14 @@ static void put_place(struct json_writer *json, const struct perf_options *o,
     json_real(json, "time", row->time_us[place]);
     json_real(json, "alg_bw", perf_algorithm_bandwidth(row, place));
     json_real(json, "bus_bw", perf_bus_bandwidth(row, place));
-    if (row->is_checked) {
+    if (row->is_checked && row->has_bound) {
         json_unsigned(json, "nwrong", row->wrong[place]);
     } else {
         json_text(json, "nwrong", NULL);
     }
     json_begin_object(json, "speed_up");
     for (int b = 0; b < BASELINES; b++) {
-        if (asked[b]) {
+        if (baselines[b] != NULL) {
             json_real(json, baselines[b], row->baseline_us[b][place] / row->time_us[place]);
         }
     }
@@ -155,6 +168,9 @@ void perf_json_row(struct json_writer *json, const struct perf_setting *setting,
         json_boolean(json, "ranks_equal", row->ranks_equal);
     } else {
         json_text(json, "ranks_equal", NULL);
+    }
+    if (setting->machine != NULL) {
+        json_unsigned(json, "calls", (uint64_t)perf_calls(setting->options, point->bytes));
     }
     json_text(json, "not_available", row->not_there);
     json_end_object(json);

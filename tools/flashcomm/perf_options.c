@@ -16,15 +16,24 @@
 #define MAX_ITERS          1000000
 #define MAX_UNALIGN        1024
 #define MAX_TIMEOUT        (3600 * 24) /* a day, in seconds: what the library allows */
+#define MAX_BLOCKS         65535
 #define DEFAULT_RANKS      2
 #define DEFAULT_BYTES      ((size_t)32 << 20)
 #define DEFAULT_STEP_BYTES ((size_t)1 << 20)
+
+/* On GPUs: spans without a graph or with --graph, and calls of one above a size, unless -n says. */
+#define CUDA_SPANS       20
+#define CUDA_LARGE_BYTES ((size_t)4 << 20)
+#define CUDA_LARGE_CALLS 5
 
 enum {
     OPTION_RANKS = 256,
     OPTION_THREADS,
     OPTION_FORMAT,
     OPTION_BASELINE,
+    OPTION_DEVICE,
+    OPTION_GRAPH,
+    OPTION_MAX_BLOCKS,
     OPTION_ALGORITHM,
     OPTION_INVARIANT,
     OPTION_JSON,
@@ -58,10 +67,13 @@ static const struct argp_option argp_options[] = {
     {"output_file", 'J', "FILE", 0, "Write JSON to FILE too", 1},
     {"nthreads", 't', "N", 0, "-t N, -g N: the ranks are the product of both", 1},
     {"ngpus", 'g', "N", 0, "See -t (default of both: 1)", 1},
+    {"cudagraph", 'G', "N", 0,
+     "With --device cuda: put the calls in a CUDA graph and time N launches of it (default 0: no "
+     "graph)",
+     1},
     {"blocking", 'z', "0-3", 0, "Accepted without effect: calls always block", 1},
     {"parallel_init", 'p', "N", OPTION_HIDDEN, NULL, 1},
     {"stream_null", 'y', "N", OPTION_HIDDEN, NULL, 1},
-    {"cudagraph", 'G', "N", OPTION_HIDDEN, NULL, 1},
     {"report_cputime", 'C', "N", OPTION_HIDDEN, NULL, 1},
     {"local_register", 'R', "N", OPTION_HIDDEN, NULL, 1},
     {"cta_policy", 'x', "N", OPTION_HIDDEN, NULL, 1},
@@ -77,7 +89,12 @@ static const struct argp_option argp_options[] = {
     {"format", OPTION_FORMAT, "F[,F...]", 0,
      "Formats, such as raw, int4 or, for reduce and gather, int4/int8 (default raw,int8,int4)", 2},
     {"baseline", OPTION_BASELINE, "B[,B]", 0,
-     "Speed-up against raw (our own), mpi (Open MPI's collective, by mpirun) or both", 2},
+     "Speed-up against raw (our own), mpi (Open MPI's collective, by mpirun) or, on GPUs, nccl", 2},
+    {"device", OPTION_DEVICE, "DEVICE", 0,
+     "cpu (default) or cuda: rank r uses GPU r, or r modulo the number of GPUs", 2},
+    {"graph", OPTION_GRAPH, NULL, 0, "As -G 20", 2},
+    {"max-blocks", OPTION_MAX_BLOCKS, "N", 0,
+     "With --device cuda: thread blocks of a kernel, at most (default: as many as fit)", 2},
     {"algorithm", OPTION_ALGORITHM, "NAME", 0, "One that `flashcomm info' lists, or auto", 2},
     {"invariant", OPTION_INVARIANT, NULL, 0,
      "Results do not depend on where in the buffer an element lies", 2},
@@ -148,6 +165,34 @@ static void check_sizes(const struct argp_state *state, struct perf_options *o)
     }
 }
 
+/* What goes with GPUs only, or does not. */
+static void check_device(const struct argp_state *state, const struct perf_options *o)
+{
+    if (o->use_cuda) {
+        argument_cuda_collective(state, o->collective);
+        if (o->baseline_mpi) {
+            argp_error(state, "--baseline mpi does not go with --device cuda: allowed are raw and "
+                              "nccl");
+        }
+        if (o->agg_iters != 1) {
+            argp_error(state,
+                       "-m %d does not go with --device cuda: -n says how many calls a "
+                       "timed span has",
+                       o->agg_iters);
+        }
+        return;
+    }
+    if (o->has_launches) {
+        perf_value_refuse(state, 'G');
+    }
+    if (o->baseline_nccl) {
+        argp_error(state, "--baseline nccl needs --device cuda");
+    }
+    if (o->max_blocks != 0) {
+        argp_error(state, "--max-blocks %d needs --device cuda", o->max_blocks);
+    }
+}
+
 /* What can be said only when all options are known. */
 static void check_all(const struct argp_state *state, struct perf_options *o)
 {
@@ -156,6 +201,7 @@ static void check_all(const struct argp_state *state, struct perf_options *o)
         argument_collective_names(names, sizeof names);
         argp_error(state, "a collective is missing: one of %s", names);
     }
+    check_device(state, o);
     check_ranks(state, o);
     check_sizes(state, o);
     if (o->has_op && !o->collective->reduces) {
@@ -194,6 +240,16 @@ static error_t parse_ours(int key, char *arg, struct argp_state *state, struct p
         return 0;
     case OPTION_BASELINE:
         perf_value_baselines(state, arg, o);
+        return 0;
+    case OPTION_DEVICE:
+        o->use_cuda = argument_device(state, arg);
+        return 0;
+    case OPTION_GRAPH:
+        o->has_launches = true;
+        o->graph_launches = CUDA_SPANS;
+        return 0;
+    case OPTION_MAX_BLOCKS:
+        o->max_blocks = (int)argument_number(state, "--max-blocks", arg, 1, MAX_BLOCKS);
         return 0;
     case OPTION_ALGORITHM:
         o->algorithm = arg; /* judged when the collective is known */
@@ -273,7 +329,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         {'u', "-u", &o->unalign, 0, MAX_UNALIGN},
         {'t', "-t", &o->per_process, 1, FLC_MAX_RANKS},
         {'g', "-g", &o->per_thread, 1, FLC_MAX_RANKS},
+        {'G', "-G", &o->graph_launches, 0, MAX_ITERS},
     };
+    o->has_iters = o->has_iters || key == 'n';
+    o->has_launches = o->has_launches || key == 'G';
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (numbers[i].key == key) {
             *numbers[i].value =
@@ -338,4 +397,17 @@ size_t perf_next_size(const struct perf_options *o, size_t bytes)
                                ? __builtin_mul_overflow(bytes, (size_t)o->step_factor, &next)
                                : __builtin_add_overflow(bytes, o->step_bytes, &next);
     return is_beyond || next > o->max_bytes ? 0 : next;
+}
+
+int perf_calls(const struct perf_options *o, size_t bytes)
+{
+    if (!o->use_cuda) {
+        return o->agg_iters;
+    }
+    return o->has_iters || bytes <= CUDA_LARGE_BYTES ? o->iters : CUDA_LARGE_CALLS;
+}
+
+int perf_spans(const struct perf_options *o)
+{
+    return !o->use_cuda ? o->iters : o->graph_launches > 0 ? o->graph_launches : CUDA_SPANS;
 }

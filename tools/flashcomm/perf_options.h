@@ -52,6 +52,12 @@ struct perf_options {
     uint32_t flags;
     bool baseline_raw;
     bool baseline_mpi;
+    bool baseline_nccl;
+    bool use_cuda;         /* ranks on GPUs instead of the CPU */
+    bool has_iters;        /* -n was given */
+    bool has_launches;     /* -G was given */
+    int graph_launches;    /* 0: no graph */
+    int max_blocks;        /* of a kernel; 0: as many as fit */
     bool json;             /* the document instead of the table */
     const char *json_path; /* NULL: standard output, where `json`; else none */
     int argc;
@@ -64,6 +70,10 @@ void perf_options_free(struct perf_options *options);
 
 /* The size after `bytes`, 0 after the last. */
 size_t perf_next_size(const struct perf_options *options, size_t bytes);
+
+/* Calls of one timed span, and spans that are timed. */
+int perf_calls(const struct perf_options *options, size_t bytes);
+int perf_spans(const struct perf_options *options);
 
 /* nccl-tests' names: "float", "sum" or, for `collective`s that do not reduce, "none". */
 const char *perf_type_name(flc_type type);

@@ -5,13 +5,13 @@
  */
 #include "perf_rank.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "collective_check.h"
+#include "cuda_tools.h"
 #include "perf_area.h"
 #include "perf_check.h"
 #include "timing.h"
@@ -30,26 +30,9 @@ struct rank_state {
     struct collective_call call;
 };
 
-/* What run() gets, the same for all ranks. */
-struct rank_context {
-    const struct perf_job *job;
-    const struct perf_area *area;
-};
-
-/* Wait for the others; -1, and a sentence, when one failed. */
 static int barrier(const struct rank_state *s)
 {
-    struct rank_meeting *const meeting = &s->area->head->meeting;
-    if (perf_area_barrier(s->area, s->job->point->ranks)) {
-        return 0;
-    }
-    char text[64];
-    const int failed = atomic_load(&meeting->failed);
-    (void)snprintf(text, sizeof text,
-                   failed != 0 ? "stopped, since rank %d failed" : "the others do not come",
-                   failed - 1);
-    rank_fail(meeting, s->rank, text);
-    return -1;
+    return perf_area_meet(s->area, s->job->point->ranks, s->rank);
 }
 
 /* The data of a round, where the calls to come read them. */
@@ -138,44 +121,6 @@ static int call_checked(struct rank_state *s, int round, struct perf_share *shar
     return barrier(s);
 }
 
-/* The time of a call: the median of what -a makes of the ranks' times of an iteration. */
-static double reduce_times(const struct rank_state *s)
-{
-    const struct perf_options *const o = s->job->options;
-    const int ranks = s->job->point->ranks;
-    double *const times_us = s->area->times_us; /* of rank 0: what is made goes there */
-    for (int i = 0; i < o->iters; i++) {
-        double least = times_us[i], most = times_us[i], sum = times_us[i];
-        for (int r = 1; r < ranks; r++) {
-            const double time_us = times_us[(size_t)r * (size_t)o->iters + (size_t)i];
-            least = fmin(least, time_us);
-            most = fmax(most, time_us);
-            sum += time_us;
-        }
-        times_us[i] = o->average == AVERAGE_MAX    ? most
-                      : o->average == AVERAGE_MIN  ? least
-                      : o->average == AVERAGE_MEAN ? sum / ranks
-                                                   : times_us[i];
-    }
-    return timing_median(times_us, o->iters);
-}
-
-/* Rank 0 puts together what all found. */
-static void fold(const struct rank_state *s, struct perf_measure *measure)
-{
-    const struct perf_share *const shares = s->area->head->shares;
-    *measure = (struct perf_measure){.time_us = reduce_times(s), .ranks_equal = true};
-    memcpy(measure->transport, shares[0].transport, sizeof measure->transport);
-    memcpy(measure->algorithm, shares[0].algorithm, sizeof measure->algorithm);
-    for (int r = 0; r < s->job->point->ranks; r++) {
-        measure->ranks_equal = measure->ranks_equal && shares[r].equal;
-        if (shares[r].sent_bytes > measure->sent_bytes) {
-            measure->sent_bytes = shares[r].sent_bytes;
-        }
-        flc_reduce_check_add(&measure->check, &shares[r].check);
-    }
-}
-
 /* Time and check one format in one place. */
 static int measure_one(struct rank_state *s, struct perf_measure *measure)
 {
@@ -201,7 +146,7 @@ static int measure_one(struct rank_state *s, struct perf_measure *measure)
         return -1;
     }
     if (s->rank == 0) {
-        fold(s, measure);
+        perf_area_fold(s->area, s->job, measure);
     }
     return barrier(s); /* the shares and times are free again */
 }
@@ -254,7 +199,7 @@ static char *allocate(size_t bytes, size_t offset, void **memory)
 
 static void run_rank(const void *argument, flc_comm *comm)
 {
-    const struct rank_context *const context = argument;
+    const struct perf_context *const context = argument;
     const struct collective_point *const point = context->job->point;
     const struct perf_options *const o = context->job->options;
     const size_t elem_bytes = flc_type_bytes(point->type);
@@ -298,16 +243,17 @@ int perf_run_ranks(const struct perf_job *job, struct perf_measure *measures)
         (void)fprintf(stderr, "flashcomm perf: %s\n", failure.text);
         return -1;
     }
-    const struct rank_context context = {.job = job, .area = &area};
+    const struct perf_context context = {.job = job, .area = &area};
     const struct rank_launch launch = {.command = "flashcomm perf",
                                        .ranks = job->point->ranks,
                                        .timeout_ms = job->options->timeout_ms,
                                        .meeting = &area.head->meeting,
-                                       .run = run_rank,
+                                       .run = job->options->use_cuda ? cuda_tools()->perf_rank
+                                                                     : run_rank,
                                        .context = &context};
     const int result = job->options->threads ? run_threads(&launch) : run_processes(&launch);
     if (result == 0) {
-        memcpy(measures, area.measures, job->format_count * PLACES * sizeof *measures);
+        memcpy(measures, area.measures, job->measure_count * PLACES * sizeof *measures);
     }
     perf_area_destroy(&area);
     return result;

@@ -23,6 +23,8 @@
 
 enum { OUT_OF_PLACE, IN_PLACE, PLACES };
 
+struct perf_area;
+
 /* One format, out of place or in place, measured. */
 struct perf_measure {
     double time_us; /* of one call */
@@ -38,12 +40,19 @@ struct perf_job {
     const struct collective_point *point;
     const struct format_item *formats; /* [format_count] */
     size_t format_count;
+    size_t measure_count; /* that of the formats and, with the baseline nccl, one more: NCCL's */
     const struct perf_data *data; /* of the point's type */
     const struct perf_cores *cores;
     bool show_progress; /* on stderr */
 };
 
-/* Run all ranks; measures [format_count][PLACES]. 0; or -1, and the sentences are on stderr. */
+/* What ranks get, the same for all. */
+struct perf_context {
+    const struct perf_job *job;
+    const struct perf_area *area;
+};
+
+/* Run all ranks; measures [measure_count][PLACES]. 0; or -1, and the sentences are on stderr. */
 int perf_run_ranks(const struct perf_job *job, struct perf_measure *measures);
 
 #endif

@@ -12,19 +12,21 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cuda_tools.h"
 #include "json_writer.h"
 #include "perf_rank.h"
 
-enum { BASELINE_RAW, BASELINE_MPI, BASELINES };
+enum { BASELINE_RAW, BASELINE_MPI, BASELINE_NCCL, BASELINES };
 
-/* One line: a format, or Open MPI, at one point. */
+/* One line: a format, or the collective of another library, at one point. */
 struct perf_row {
     const struct collective_point *point;
-    const char *format;     /* its text; "mpi" */
+    const char *format;     /* its text; "mpi", "nccl" */
     const char *not_there;  /* NULL; else why there is nothing to show but the names above */
     bool is_checked;        /* whether the fields of the result are set */
     double wire_bits;       /* NaN where nothing is encoded */
     double time_us[PLACES]; /* of one call */
+    bool has_bound;         /* false: what follows is not set, since no bound is documented */
     size_t wrong[PLACES];   /* elements outside the documented bound */
     size_t unchecked;
     double sqnr_db; /* of both places; NaN for a baseline that does not say */
@@ -60,8 +62,19 @@ struct perf_setting {
     char host[64];
     char processor[96];
     int processors;
-    double load; /* of the last minute; negative where unknown */
+    double load;                        /* of the last minute; negative where unknown */
+    const struct cuda_machine *machine; /* NULL: ranks run on the CPU */
 };
+
+/* Of the baselines in use the names, in the order of enum; NULL for the others. */
+void perf_baseline_names(const struct perf_options *options, const char *names[BASELINES]);
+
+/* What tells how NCCL was set to use NVLink SHARP, which makes it faster. */
+const char *perf_nvls_setting(void);
+
+/* Look at this machine; `machine`: where GPUs are used. */
+void perf_setting_find(struct perf_setting *setting, const struct perf_options *options,
+                       const struct perf_cores *cores, const struct cuda_machine *machine);
 
 /* GB/s, as in nccl-tests. */
 double perf_algorithm_bandwidth(const struct perf_row *row, int place);

@@ -48,6 +48,40 @@ static void print_config(FILE *out, const struct perf_options *o)
     }
 }
 
+/* A column head for each baseline: "vs raw", or its second line. */
+static void print_baselines(FILE *out, const struct perf_options *o, bool is_first)
+{
+    const char *names[BASELINES];
+    char text[CELL_BYTES];
+    perf_baseline_names(o, names);
+    for (int b = 0; b < BASELINES; b++) {
+        if (names[b] != NULL) {
+            (void)snprintf(text, sizeof text, "vs %s", names[b]);
+            (void)fprintf(out, "  %*s", (int)strlen(text), is_first ? text : "(time)");
+        }
+    }
+}
+
+static void print_gpus(FILE *out, const struct perf_options *o, const struct cuda_machine *machine)
+{
+    for (int r = 0; r < o->ranks; r++) {
+        const int device = r % machine->count;
+        (void)fprintf(out, "#  Rank %2d: GPU %2d, %s\n", r, device, machine->gpus[device].name);
+    }
+    (void)fprintf(out, "#  driver %s; runtime CUDA %s\n", machine->driver, machine->runtime);
+    if (o->baseline_nccl) {
+        (void)fprintf(out, "#  NCCL version %s; NCCL_NVLS_ENABLE: %s\n", machine->nccl,
+                      perf_nvls_setting());
+    }
+    (void)fprintf(out, "#  a span: %d calls up to 4 MiB, %d above, after one that is not timed, ",
+                  perf_calls(o, 0), perf_calls(o, SIZE_MAX));
+    if (o->graph_launches > 0) {
+        (void)fprintf(out, "in a CUDA graph; launches: %d\n#\n", o->graph_launches);
+    } else {
+        (void)fprintf(out, "enqueued one by one; spans: %d\n#\n", perf_spans(o));
+    }
+}
+
 void perf_table_header(FILE *out, const struct perf_setting *setting)
 {
     static const char *const averages[] = {"of rank 0", "mean of the ranks",
@@ -56,11 +90,15 @@ void perf_table_header(FILE *out, const struct perf_setting *setting)
     (void)fprintf(out, "# flashcomm version %s\n", flc_version());
     (void)fprintf(out, "# Collective test starting: %s\n", o->collective->name);
     print_config(out, o);
-    (void)fprintf(out, "# time: median of the iterations, %s\n#\n", averages[o->average]);
+    (void)fprintf(out, "# time: median of the %s, %s\n#\n", o->use_cuda ? "spans" : "iterations",
+                  averages[o->average]);
     (void)fprintf(out, "# Using devices\n#  %d %s on %s: %s, %d processors, %s\n#\n", o->ranks,
                   o->threads ? "threads" : "processes", setting->host, setting->processor,
                   setting->processors,
                   setting->cores->is_bound ? "each bound to a core" : "not bound to cores");
+    if (setting->machine != NULL) {
+        print_gpus(out, o, setting->machine);
+    }
     if (setting->load > BUSY_LOAD * setting->processors) {
         (void)fprintf(out, "# load average %.2f: other programs may make times longer\n#\n",
                       setting->load);
@@ -73,17 +111,17 @@ void perf_table_header(FILE *out, const struct perf_setting *setting)
     for (int place = 0; place < PLACES; place++) {
         (void)fprintf(out, "  %7s  %6s  %6s  %6s", "time", "algbw", "busbw", "#wrong");
     }
-    (void)fprintf(out, "  %6s  %9s%s%s  %5s%s\n", "SQNR", "max error",
-                  o->baseline_raw ? "  vs raw" : "", o->baseline_mpi ? "  vs mpi" : "", "ranks",
-                  o->timestamps ? "            timestamp" : "");
+    (void)fprintf(out, "  %6s  %9s", "SQNR", "max error");
+    print_baselines(out, o, true);
+    (void)fprintf(out, "  %5s%s\n", "ranks", o->timestamps ? "            timestamp" : "");
     (void)fprintf(out, "# %10s  %12s  %8s  %6s  %6s  %*s  %6s  %5s", "(B)", "(elements)", "", "",
                   "", setting->format_width, "", "", "");
     for (int place = 0; place < PLACES; place++) {
         (void)fprintf(out, "  %7s  %6s  %6s  %6s", "(us)", "(GB/s)", "(GB/s)", "");
     }
-    (void)fprintf(out, "  %6s  %9s%s%s  %5s%s\n", "(dB)", "", o->baseline_raw ? "  (time)" : "",
-                  o->baseline_mpi ? "  (time)" : "", "equal",
-                  o->timestamps ? "    %Y-%m-%d %H:%M:%S" : "");
+    (void)fprintf(out, "  %6s  %9s", "(dB)", "");
+    print_baselines(out, o, false);
+    (void)fprintf(out, "  %5s%s\n", "equal", o->timestamps ? "    %Y-%m-%d %H:%M:%S" : "");
     (void)fflush(out);
 }
 
@@ -97,21 +135,22 @@ static void print_place(FILE *out, const struct perf_row *row, int place)
     (void)fprintf(out, "  %7s  %6s  %6s", fit(row->time_us[place], 7, time),
                   fit(perf_algorithm_bandwidth(row, place), 6, algorithm),
                   fit(perf_bus_bandwidth(row, place), 6, bus));
-    if (row->is_checked) {
+    if (row->is_checked && row->has_bound) {
         (void)fprintf(out, "  %6zu", row->wrong[place]);
     } else {
         (void)fprintf(out, "  %6s", "N/A");
     }
 }
 
-static void print_speed_up(FILE *out, const struct perf_row *row, int baseline)
+static void print_speed_up(FILE *out, const struct perf_row *row, int baseline, const char *name)
 {
+    const int width = (int)strlen("vs ") + (int)strlen(name);
     char text[CELL_BYTES];
     const double ratio = row->baseline_us[baseline][OUT_OF_PLACE] / row->time_us[OUT_OF_PLACE];
     if (row->not_there != NULL || isnan(ratio)) {
-        (void)fprintf(out, "  %6s", "n/a");
+        (void)fprintf(out, "  %*s", width, "n/a");
     } else {
-        (void)fprintf(out, "  %5sx", fit(ratio, 5, text));
+        (void)fprintf(out, "  %*sx", width - 1, fit(ratio, 5, text));
     }
 }
 
@@ -120,6 +159,7 @@ void perf_table_row(FILE *out, const struct perf_setting *setting, const struct 
     const struct perf_options *const o = setting->options;
     const struct collective_point *const point = row->point;
     const double raw_bits = 8.0 * (double)flc_type_bytes(point->type);
+    const char *names[BASELINES];
     char sqnr[CELL_BYTES];
     (void)fprintf(out, "%12zu  %12zu  %8s  %6s  %6d  %*s", point->bytes, point->count,
                   perf_type_name(point->type), perf_op_name(point->collective, point->op),
@@ -138,11 +178,11 @@ void perf_table_row(FILE *out, const struct perf_setting *setting, const struct 
     } else {
         (void)fprintf(out, "  %6s  %9s", "-", "-");
     }
-    if (o->baseline_raw) {
-        print_speed_up(out, row, BASELINE_RAW);
-    }
-    if (o->baseline_mpi) {
-        print_speed_up(out, row, BASELINE_MPI);
+    perf_baseline_names(o, names);
+    for (int b = 0; b < BASELINES; b++) {
+        if (names[b] != NULL) {
+            print_speed_up(out, row, b, names[b]);
+        }
     }
     (void)fprintf(out, "  %5s",
                   !row->is_checked || !row->has_equality ? "-"

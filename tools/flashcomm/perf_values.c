@@ -107,9 +107,11 @@ void perf_value_baselines(const struct argp_state *state, const char *text, stru
             o->baseline_raw = true;
         } else if (length == 3 && strncmp(text, "mpi", length) == 0) {
             o->baseline_mpi = true;
+        } else if (length == 4 && strncmp(text, "nccl", length) == 0) {
+            o->baseline_nccl = true;
         } else {
-            argp_error(state, "--baseline '%.*s': allowed are raw, mpi and raw,mpi", (int)length,
-                       text);
+            argp_error(state, "--baseline '%.*s': allowed are raw, mpi, nccl and lists of them",
+                       (int)length, text);
         }
         is_last = text[length] == '\0';
         text += length + 1;

@@ -47,6 +47,10 @@ struct rank_launch {
 int run_processes(const struct rank_launch *launch);
 int run_threads(const struct rank_launch *launch);
 
+/* How long the library waits for a silent rank: `timeout_ms`, or its own default where that is 0.
+ */
+int64_t rank_timeout_ms(int64_t timeout_ms);
+
 /* Called by ranks. */
 void rank_done(struct rank_meeting *meeting, int rank);
 void rank_fail(struct rank_meeting *meeting, int rank, const char *text);

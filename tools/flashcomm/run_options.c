@@ -25,6 +25,7 @@ enum {
     OPTION_ALGORITHM,
     OPTION_INVARIANT,
     OPTION_THREADS,
+    OPTION_DEVICE,
     OPTION_TENSOR,
     OPTION_ITERS,
     OPTION_TIMEOUT,
@@ -44,6 +45,8 @@ static const struct argp_option argp_options[] = {
     {"invariant", OPTION_INVARIANT, NULL, 0,
      "Results do not depend on where in the buffer an element lies", 0},
     {"threads", OPTION_THREADS, NULL, 0, "One thread a rank instead of one process", 0},
+    {"device", OPTION_DEVICE, "DEVICE", 0,
+     "cpu (default) or cuda: rank r uses GPU r, or r modulo the number of GPUs", 0},
     {"tensor", OPTION_TENSOR, "NAME", 0, "Tensor of .safetensors files", 0},
     {"iters", OPTION_ITERS, "K", 0, "Timed calls, after one that is not (default 5)", 0},
     {"timeout-ms", OPTION_TIMEOUT, "T", 0, "How long a silent rank is waited for", 0},
@@ -75,6 +78,9 @@ static void check_collective(const struct argp_state *state, const struct run_op
     }
     if (o->has_root && !o->collective->has_root) {
         argp_error(state, "--root does not go with %s, which has none", o->collective->name);
+    }
+    if (o->use_cuda) {
+        argument_cuda_collective(state, o->collective);
     }
     if (o->algorithm != NULL) {
         argument_algorithm(state, o->algorithm, o->collective);
@@ -130,6 +136,9 @@ static error_t parse_value(int key, char *arg, struct argp_state *state, struct 
         return 0;
     case OPTION_ALGORITHM:
         o->algorithm = arg;
+        return 0;
+    case OPTION_DEVICE:
+        o->use_cuda = argument_device(state, arg);
         return 0;
     case OPTION_TENSOR:
         o->tensor = arg;

@@ -26,6 +26,7 @@ struct run_options {
     const char *algorithm; /* NULL: the library chooses */
     uint32_t flags;
     bool threads;
+    bool use_cuda; /* ranks on GPUs instead of the CPU */
     const char *tensor;
     int iters;
     int64_t timeout_ms; /* 0: the library's default */

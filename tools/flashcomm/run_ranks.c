@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "cuda_tools.h"
 #include "timing.h"
 
 /* Results start at cache lines, so that ranks do not share one. */
@@ -55,12 +56,6 @@ void *rank_area_result(const struct rank_area *area, int rank)
 {
     return area->results + (size_t)rank * area->stride;
 }
-
-/* What one rank works on. */
-struct rank_work {
-    const struct rank_job *job;
-    struct rank_area *area;
-};
 
 /* One warm-up, then the timed calls; [iters] times. */
 static flc_status call_timed(const struct rank_job *job, flc_comm *comm, const void *send,
@@ -115,14 +110,14 @@ static void run_rank(const void *context, flc_comm *comm)
     free(times_us);
 }
 
-int run_ranks(const struct rank_job *job, struct rank_area *area, bool threads)
+int run_ranks(const struct rank_job *job, struct rank_area *area)
 {
     const struct rank_work work = {.job = job, .area = area};
     const struct rank_launch launch = {.command = "flashcomm run",
                                        .ranks = job->point.ranks,
                                        .timeout_ms = job->timeout_ms,
                                        .meeting = area->meeting,
-                                       .run = run_rank,
+                                       .run = job->use_cuda ? cuda_tools()->run_rank : run_rank,
                                        .context = &work};
-    return threads ? run_threads(&launch) : run_processes(&launch);
+    return job->threads ? run_threads(&launch) : run_processes(&launch);
 }

@@ -23,6 +23,16 @@ struct rank_job {
     flc_coll_config config;
     int64_t timeout_ms;
     int iters;
+    bool threads;  /* one a rank, in one process */
+    bool use_cuda; /* on GPUs */
+};
+
+struct rank_area;
+
+/* What one rank works on. */
+struct rank_work {
+    const struct rank_job *job;
+    struct rank_area *area;
 };
 
 /* Of a rank that is done. */
@@ -52,6 +62,6 @@ void *rank_area_result(const struct rank_area *area, int rank);
  * Run all ranks: each fills its report and its result. 0 when all are done; else -1, and every
  * sentence is on stderr.
  */
-int run_ranks(const struct rank_job *job, struct rank_area *area, bool threads);
+int run_ranks(const struct rank_job *job, struct rank_area *area);
 
 #endif

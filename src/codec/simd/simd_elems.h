@@ -41,7 +41,7 @@ INLINE void store_elems(flc_type type, vf v, void *dst, size_t at)
 static inline void put_elem(flc_type type, float x, void *dst, size_t at)
 {
     if (type == FLC_FLOAT32) {
-        ((float_any *)dst)[at] = x == x ? x : flci_float_of(0x7fc00000u);
+        ((float_any *)dst)[at] = x == x ? x : flci_float_of(FLCI_NAN);
     } else {
         ((half_any *)dst)[at] = type == FLC_FLOAT16 ? flci_to_fp16(x) : flci_to_bf16(x);
     }
@@ -100,7 +100,7 @@ static void load_halves(flc_type type, const uint16_t *src, uint32_t n, float *x
 /* Any NaN becomes the canonical one. */
 static void store_halves(flc_type type, const float *x, uint32_t n, uint16_t *dst)
 {
-    const vf nan = vf_set(flci_float_of(0x7fc00000u));
+    const vf nan = vf_set(flci_float_of(FLCI_NAN));
     uint32_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         const vf v = vf_load(x + i);

@@ -249,7 +249,7 @@ static void fill_groups(flc_format format, const struct flci_layout *layout, con
                         flc_type dst_type, void *dst)
 {
     for (uint32_t g = 0; g < layout->groups; g++) {
-        const float x = flci_float_of(stored[g] == 0 ? 0 : 0x7fc00000u);
+        const float x = flci_float_of(stored[g] == 0 ? 0 : FLCI_NAN);
         for (uint32_t i = 0; i < format.group && (stored[g] == 0 || stored[g] == 255); i++) {
             put_elem(dst_type, x, dst, (size_t)g * format.group + i);
         }

@@ -18,6 +18,8 @@
 
 #include <stdint.h>
 
+#include "base/host_device.h"
+
 #define FLCI_P2P_MAX_RANKS     8
 #define FLCI_P2P_MAX_BLOCKS    1024 /* thread blocks of a kernel */
 #define FLCI_P2P_FLAG_STRIDE   32   /* a sector each: a flag's store disturbs no other's reader */
@@ -55,25 +57,24 @@ struct flci_p2p_window {
 };
 
 /* Number of source `from` among the inboxes of rank `to`. */
-static inline uint32_t flci_p2p_inbox_index(int to, int from)
+FLCI_HD uint32_t flci_p2p_inbox_index(int to, int from)
 {
     return (uint32_t)(from < to ? from : from - 1);
 }
 
-static inline uint64_t flci_p2p_inbox_at(int ranks, uint64_t inbox_bytes, int stage, int to,
-                                         int from)
+FLCI_HD uint64_t flci_p2p_inbox_at(int ranks, uint64_t inbox_bytes, int stage, int to, int from)
 {
     return FLCI_P2P_INBOXES_AT +
            ((uint64_t)stage * (uint64_t)(ranks - 1) + flci_p2p_inbox_index(to, from)) * inbox_bytes;
 }
 
-static inline uint64_t flci_p2p_flag_at(int stage, int from, uint32_t block)
+FLCI_HD uint64_t flci_p2p_flag_at(int stage, int from, uint32_t block)
 {
     return (((uint64_t)stage * FLCI_P2P_MAX_RANKS + (uint64_t)from) * FLCI_P2P_MAX_BLOCKS + block) *
            FLCI_P2P_FLAG_STRIDE;
 }
 
-static inline uint64_t flci_p2p_window_bytes(int ranks, uint64_t inbox_bytes)
+FLCI_HD uint64_t flci_p2p_window_bytes(int ranks, uint64_t inbox_bytes)
 {
     return FLCI_P2P_INBOXES_AT + 2 * (uint64_t)(ranks - 1) * inbox_bytes;
 }

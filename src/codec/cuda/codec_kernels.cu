@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Tensors on the GPU, encoded and decoded by one warp a block of the wire.
+ */
+#include "codec/cuda/codec_kernels.h"
+
+#include "base/error.h"
+#include "codec/cuda/block_any.cuh"
+
+/* A tensor and its wire. */
+struct tensor {
+    flc_format format;
+    flc_type type, elem_type; /* that the wire stands for; of the elements in memory */
+    size_t count;
+    uint32_t block_bytes; /* of the wire of a full block */
+    struct flci_cuda_counts *counts;
+};
+
+static __device__ uint32_t block_elems(const struct tensor &t)
+{
+    const size_t left = t.count - (size_t)blockIdx.x * FLC_BLOCK_ELEMS;
+    return left < FLC_BLOCK_ELEMS ? (uint32_t)left : FLC_BLOCK_ELEMS;
+}
+
+/* Byte offset of this thread block's elements. */
+static __device__ size_t elems_offset(const struct tensor &t)
+{
+    return (size_t)blockIdx.x * FLC_BLOCK_ELEMS * (t.elem_type == FLC_FLOAT32 ? 4 : 2);
+}
+
+static __device__ size_t wire_offset(const struct tensor &t)
+{
+    return (size_t)blockIdx.x * t.block_bytes;
+}
+
+/* Raw wire is the elements as they are, NaN patterns too. */
+static __device__ void copy_elems(const struct tensor &t, const uint8_t *from, uint8_t *to)
+{
+    const uint32_t n = block_elems(t);
+    for (uint32_t i = flcd_lane(); i < n; i += FLCD_LANES) {
+        if (t.type == FLC_FLOAT32) {
+            ((uint32_t *)to)[i] = ((const uint32_t *)from)[i];
+        } else {
+            ((uint16_t *)to)[i] = ((const uint16_t *)from)[i];
+        }
+    }
+}
+
+static __global__ void __launch_bounds__(FLCD_LANES)
+    encode_blocks(struct tensor t, const uint8_t *src, uint8_t *wire)
+{
+    __shared__ __align__(16) struct flcd_scratch scratch;
+    uint32_t nonfinite;
+    src += elems_offset(t);
+    wire += wire_offset(t);
+    if (t.format.bits == 0 && t.elem_type == t.type) {
+        copy_elems(t, src, wire);
+        return;
+    }
+    flcd_any_load(t.elem_type, src, block_elems(t), scratch.x);
+    nonfinite = flcd_any_encode(t.format, t.type, block_elems(t), &scratch, wire);
+    if (flcd_lane() == 0 && nonfinite != 0 && t.counts != NULL) {
+        atomicAdd(&t.counts->nonfinite_groups, nonfinite);
+    }
+}
+
+static __global__ void __launch_bounds__(FLCD_LANES)
+    decode_blocks(struct tensor t, const uint8_t *wire, uint8_t *dst)
+{
+    __shared__ __align__(16) struct flcd_scratch scratch;
+    uint32_t corrupt;
+    wire += wire_offset(t);
+    dst += elems_offset(t);
+    if (t.format.bits == 0 && t.elem_type == t.type) {
+        copy_elems(t, wire, dst);
+        return;
+    }
+    corrupt = flcd_any_decode(t.format, t.type, block_elems(t), wire, &scratch, scratch.x);
+    flcd_any_store(t.elem_type, scratch.x, block_elems(t), dst);
+    if (flcd_lane() == 0 && corrupt != 0 && t.counts != NULL) {
+        atomicAdd(&t.counts->corrupt_blocks, 1u);
+    }
+}
+
+static struct tensor tensor_of(flc_format format, flc_type type, flc_type elem_type, size_t count,
+                               struct flci_cuda_counts *counts)
+{
+    struct tensor t;
+    t.format = format;
+    t.type = type;
+    t.elem_type = elem_type;
+    t.count = count;
+    t.block_bytes = flci_block_bytes(format, type, FLC_BLOCK_ELEMS);
+    t.counts = counts;
+    return t;
+}
+
+/* Thread blocks: one for each block of the wire. */
+static unsigned blocks_of(size_t count)
+{
+    return (unsigned)((count + FLC_BLOCK_ELEMS - 1) / FLC_BLOCK_ELEMS);
+}
+
+static flc_status launched(const char *what, size_t count)
+{
+    const cudaError_t error = cudaGetLastError();
+    if (error != cudaSuccess) {
+        return flci_fail(FLC_ERR_CUDA, "%s of %zu elements on the GPU: %s", what, count,
+                         cudaGetErrorString(error));
+    }
+    return FLC_OK;
+}
+
+flc_status flci_cuda_encode(flc_format format, flc_type type, flc_type src_type, const void *src,
+                            size_t count, void *wire, struct flci_cuda_counts *counts,
+                            cudaStream_t stream)
+{
+    if (count == 0) {
+        return FLC_OK;
+    }
+    /* All blocks by the slow path: a fast one would take the full blocks here. */
+    encode_blocks<<<blocks_of(count), FLCD_LANES, 0, stream>>>(
+        tensor_of(format, type, src_type, count, counts), (const uint8_t *)src, (uint8_t *)wire);
+    return launched("encode", count);
+}
+
+flc_status flci_cuda_decode(flc_format format, flc_type type, const void *wire, flc_type dst_type,
+                            size_t count, void *dst, struct flci_cuda_counts *counts,
+                            cudaStream_t stream)
+{
+    if (count == 0) {
+        return FLC_OK;
+    }
+    /* As in flci_cuda_encode. */
+    decode_blocks<<<blocks_of(count), FLCD_LANES, 0, stream>>>(
+        tensor_of(format, type, dst_type, count, counts), (const uint8_t *)wire, (uint8_t *)dst);
+    return launched("decode", count);
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * The fused two-step all-reduce: which kernel, on which grid.
+ */
+#include "coll/all_reduce/all_reduce_twostep_p2p.h"
+
+#include "base/error.h"
+#include "base/param.h"
+#include "coll/all_reduce/all_reduce_twostep_p2p_args.h"
+#include "cuda/cuda_error.h"
+
+/* ---- Kernels ---- */
+
+static flci_twostep_p2p_kernel *const widths[9] = {
+    flci_twostep_p2p_kernel_0,
+#if defined(FLC_HAS_BITS_1)
+    [1] = flci_twostep_p2p_kernel_1,
+#endif
+#if defined(FLC_HAS_BITS_2)
+    [2] = flci_twostep_p2p_kernel_2,
+#endif
+#if defined(FLC_HAS_BITS_3)
+    [3] = flci_twostep_p2p_kernel_3,
+#endif
+#if defined(FLC_HAS_BITS_4)
+    [4] = flci_twostep_p2p_kernel_4,
+#endif
+#if defined(FLC_HAS_BITS_5)
+    [5] = flci_twostep_p2p_kernel_5,
+#endif
+#if defined(FLC_HAS_BITS_6)
+    [6] = flci_twostep_p2p_kernel_6,
+#endif
+#if defined(FLC_HAS_BITS_7)
+    [7] = flci_twostep_p2p_kernel_7,
+#endif
+#if defined(FLC_HAS_BITS_8)
+    [8] = flci_twostep_p2p_kernel_8,
+#endif
+};
+
+static const void *fast_kernel(int bits, flc_type type, int has_spikes, int is_rotated, int ranks)
+{
+    const struct flci_twostep_p2p_choice choice = {type, has_spikes, is_rotated,
+                                                   ranks == 2 ? 2 : 0};
+    return widths[bits] == NULL ? NULL : widths[bits](choice);
+}
+
+/* Formats that differ in what is compiled in, a contribution of one's own that is not exact, and
+   groups smaller than a lane's four pieces go the slow way. */
+static const void *kernel_of(const struct flci_all_reduce_p2p *call, int ranks)
+{
+    const flc_format a = call->reduce, b = call->gather;
+    const void *kernel = NULL;
+    const int is_alike = a.bits == b.bits && a.spikes == b.spikes &&
+                         (a.scheme == FLC_ROTATED) == (b.scheme == FLC_ROTATED);
+    const int is_small = a.bits != 0 && (a.group < 32 || b.group < 32);
+    if (is_alike && !is_small && (call->flags & FLC_INVARIANT) == 0) {
+        kernel = fast_kernel(a.bits, call->type, a.spikes, a.scheme == FLC_ROTATED, ranks);
+    }
+    return kernel == NULL ? flci_twostep_p2p_kernel_any() : kernel;
+}
+
+static size_t shared_bytes(const void *kernel)
+{
+    return kernel == flci_twostep_p2p_kernel_any() ? FLCI_TWOSTEP_ANY_SHARED : 0;
+}
+
+/* Load one, and let it have its shared memory. */
+static flc_status load(const void *kernel)
+{
+    struct cudaFuncAttributes attributes;
+    cudaError_t error = cudaFuncGetAttributes(&attributes, kernel);
+    if (error == cudaSuccess && shared_bytes(kernel) > 0) {
+        error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                     (int)shared_bytes(kernel));
+    }
+    return flci_cuda_check(error, "loading an all-reduce kernel");
+}
+
+flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
+{
+    FLCI_TRY(load(flci_twostep_p2p_kernel_any()));
+    for (int bits = 0; bits <= 8; bits++) {
+        for (int kind = 0; kind < 9; kind++) { /* each type, plain, with spikes and rotated */
+            const void *kernel = fast_kernel(bits, (flc_type)(kind / 3), kind % 3 == 1,
+                                             kind % 3 == 2, p2p->window.ranks);
+            if (kernel != NULL) {
+                FLCI_TRY(load(kernel));
+            }
+        }
+    }
+    return FLC_OK;
+}
+
+/* ---- Launch ---- */
+
+/* What all ranks must agree on, in 32 bits. */
+static uint32_t signature_of(const struct flci_all_reduce_p2p *call,
+                             const struct flci_twostep_p2p_args *args)
+{
+    const uint64_t parts[] = {
+        call->count,
+        (uint64_t)call->type | (uint64_t)call->op << 8 | (uint64_t)call->flags << 16,
+        (uint64_t)call->reduce.bits | (uint64_t)call->reduce.scheme << 8 |
+            (uint64_t)call->reduce.spikes << 16 | (uint64_t)call->reduce.metadata << 24 |
+            (uint64_t)call->reduce.group << 32 | (uint64_t)call->reduce.search << 48,
+        (uint64_t)call->gather.bits | (uint64_t)call->gather.scheme << 8 |
+            (uint64_t)call->gather.spikes << 16 | (uint64_t)call->gather.metadata << 24 |
+            (uint64_t)call->gather.group << 32 | (uint64_t)call->gather.search << 48,
+        (uint64_t)args->tiles | (uint64_t)args->tile_blocks << 32,
+    };
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        hash = (hash ^ parts[i]) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return (uint32_t)hash;
+}
+
+flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
+                                      const struct flci_all_reduce_p2p *call, cudaStream_t stream)
+{
+    const void *kernel = kernel_of(call, p2p->window.ranks);
+    struct flci_twostep_p2p_args args = {
+        .window = p2p->window,
+        .send = call->send,
+        .recv = call->recv,
+        .count = call->count,
+        .blocks = (call->count - 1) / FLC_BLOCK_ELEMS + 1,
+        .type = call->type,
+        .flags = call->flags,
+        .divisor = call->op == FLC_AVG ? (float)p2p->window.ranks : 1.0f,
+        .reduce = flcd_layout_of(call->reduce, call->type),
+        .gather = flcd_layout_of(call->gather, call->type),
+    };
+    struct flci_twostep_grid grid;
+    void *params[] = {&args};
+    int blocks_a_sm = 0;
+    int64_t tile_blocks = 0;
+    FLCI_TRY(flci_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+                                 &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes(kernel)),
+                             "asking for an all-reduce kernel's occupancy"));
+    FLCI_TRY(flci_param_int(FLCI_PARAM_CUDA_TILE_BLOCKS, &tile_blocks));
+    grid = flci_twostep_grid(&(struct flci_twostep_space){
+        .blocks = args.blocks,
+        .ranks = p2p->window.ranks,
+        .stride = args.reduce.stride > args.gather.stride ? args.reduce.stride : args.gather.stride,
+        .inbox_bytes = p2p->window.inbox_bytes,
+        .resident = p2p->sms * blocks_a_sm,
+        .max_blocks = p2p->max_blocks,
+        .tile_blocks = (uint32_t)tile_blocks,
+    });
+    args.tiles = grid.tiles;
+    args.tile_blocks = grid.tile_blocks;
+    args.signature = signature_of(call, &args);
+    return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){grid.thread_blocks, 1, 1},
+                                            (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params,
+                                            shared_bytes(kernel), stream),
+                           "launching an all-reduce kernel");
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * What the kernels of the fused two-step all-reduce are told, and which there are.
+ */
+#ifndef FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_ARGS_H
+#define FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_ARGS_H
+
+#include "codec/cuda/layout.h"
+#include "coll/all_reduce/all_reduce_twostep_p2p.h"
+#include "coll/all_reduce/all_reduce_twostep_p2p_grid.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FLCI_TWOSTEP_WORKERS 4 /* warps of a thread block that code; one more signals */
+#define FLCI_TWOSTEP_THREADS (32 * (FLCI_TWOSTEP_WORKERS + 1))
+
+/* Dynamic shared memory of the slow kernel, bytes. */
+#define FLCI_TWOSTEP_ANY_SHARED (FLCI_TWOSTEP_WORKERS * 54784)
+
+struct flci_twostep_p2p_args {
+    struct flci_p2p_window window;
+    const uint8_t *send;
+    uint8_t *recv;
+    uint64_t count;
+    uint64_t blocks; /* of the whole buffer */
+    uint32_t tiles, tile_blocks;
+    uint32_t signature; /* of the call: what all ranks must agree on */
+    flc_type type;
+    uint32_t flags;
+    float divisor; /* 1 for sums */
+    struct flcd_layout reduce, gather;
+};
+
+struct flci_twostep_p2p_choice {
+    flc_type type;
+    int has_spikes, is_rotated;
+    int ranks; /* 2, or 0 for the kernel of any number */
+};
+
+/* The fast kernel of a width, 0 raw; NULL where there is none. One function for each width that
+   the library was built with. */
+typedef const void *flci_twostep_p2p_kernel(struct flci_twostep_p2p_choice choice);
+flci_twostep_p2p_kernel flci_twostep_p2p_kernel_0, flci_twostep_p2p_kernel_1,
+    flci_twostep_p2p_kernel_2, flci_twostep_p2p_kernel_3, flci_twostep_p2p_kernel_4,
+    flci_twostep_p2p_kernel_5, flci_twostep_p2p_kernel_6, flci_twostep_p2p_kernel_7,
+    flci_twostep_p2p_kernel_8;
+
+/* The slow one, of any formats. */
+const void *flci_twostep_p2p_kernel_any(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

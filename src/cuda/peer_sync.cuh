@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * How thread blocks of different GPUs wait for each other: flags that only grow, bounded waits.
+ *
+ * Memory order. A warp's stores to a peer come before its flcd_progress_report (release, block);
+ * the signalling warp reads all reports (acquire, block), then fences (acq_rel, system), then stores
+ * the flag at the peer (relaxed, system). A waiting lane reads the flag (acquire, system) and meets
+ * its warp (__syncwarp) before any lane reads the data. Causality order is transitive over these
+ * steps, so the data is seen. The fence waits behind everything this GPU has queued on the link:
+ * only the signalling warp ever waits for it.
+ *
+ * A flag has the count of finished tiles in its low half, from the base that the window's epochs
+ * keep, and the signature of the call in its high half: a peer that makes another call is found
+ * out at the first tile.
+ */
+#ifndef FLCI_CUDA_PEER_SYNC_CUH
+#define FLCI_CUDA_PEER_SYNC_CUH
+
+#include "cuda/ptx.cuh"
+#include "flashcomm/status.h"
+#include "transport/cuda_p2p/p2p_window.h"
+
+/* Polls between two looks at the clock, the abort flag and the failures of others. */
+#define FLCD_POLLS_A_LOOK 256
+
+static __device__ __forceinline__ struct flci_p2p_state *
+flcd_state_of(const struct flci_p2p_window &window, int rank)
+{
+    return (struct flci_p2p_state *)(window.bases[rank] + FLCI_P2P_STATE_AT);
+}
+
+/* The first failure of this rank: tell the host, and all peers. */
+static __device__ __noinline__ void flcd_fail(const struct flci_p2p_window &window, int status,
+                                              int culprit, int stage)
+{
+    struct flci_p2p_state *mine = flcd_state_of(window, window.rank);
+    if (atomicCAS(&mine->failed, 0u, (uint32_t)-status) != 0) {
+        return;
+    }
+    struct flci_p2p_report *report = window.report;
+    flcd_st_relaxed_sys_u32(&report->rank, (uint32_t)culprit);
+    flcd_st_relaxed_sys_u32(&report->stage, (uint32_t)stage);
+    flcd_st_relaxed_sys_u32(&report->call, flcd_ld_relaxed_sys_u32(&mine->calls) + 1);
+    flcd_fence_sys();
+    flcd_st_relaxed_sys_u32(&report->status, (uint32_t)-status);
+    for (int rank = 0; rank < window.ranks; rank++) {
+        if (rank != window.rank) {
+            flcd_st_relaxed_sys_u32(&flcd_state_of(window, rank)->failed, (uint32_t)-status);
+        }
+    }
+}
+
+/* Whether a wait has to end. A peer's failure is this rank's too: the report names that peer. */
+static __device__ __noinline__ bool flcd_must_end(const struct flci_p2p_window &window, int from,
+                                                  int stage, uint64_t since)
+{
+    const uint32_t failed = flcd_ld_relaxed_sys_u32(&flcd_state_of(window, window.rank)->failed);
+    if (failed != 0) {
+        if (flcd_ld_relaxed_sys_u32(&window.report->status) == 0) { /* told by a peer */
+            flcd_st_relaxed_sys_u32(&window.report->rank, (uint32_t)from);
+            flcd_st_relaxed_sys_u32(&window.report->stage, (uint32_t)stage);
+            flcd_st_relaxed_sys_u32(
+                &window.report->call,
+                flcd_ld_relaxed_sys_u32(&flcd_state_of(window, window.rank)->calls) + 1);
+            flcd_fence_sys();
+            flcd_st_relaxed_sys_u32(&window.report->status, failed);
+        }
+        return true;
+    }
+    if (flcd_ld_relaxed_sys_u32(&window.report->is_aborted) != 0) {
+        flcd_fail(window, FLC_ERR_ABORTED, from, stage);
+        return true;
+    }
+    if (flcd_nanoseconds() - since > window.timeout_ns) {
+        flcd_fail(window, FLC_ERR_TIMEOUT, from, stage);
+        return true;
+    }
+    return false;
+}
+
+/*
+ * Wait until every peer's flag of this stage and thread block has reached `count`. All lanes of a
+ * warp; lane r watches rank r. Returns at once, once anything has failed.
+ */
+static __device__ __forceinline__ void flcd_wait_peers(const struct flci_p2p_window &window,
+                                                       int stage, uint32_t count,
+                                                       uint32_t signature, uint32_t lane)
+{
+    const bool watches = (int)lane < window.ranks && (int)lane != window.rank;
+    const uint8_t *flag = window.bases[window.rank] +
+                          flci_p2p_flag_at(stage, watches ? (int)lane : 0, blockIdx.x);
+    uint64_t since = 0;
+    uint32_t polls = 0;
+    bool done = !watches;
+    while (!done) {
+        const uint64_t seen = flcd_ld_acquire_sys_u64(flag);
+        if ((int32_t)((uint32_t)seen - count) >= 0) {
+            done = true;
+            if ((uint32_t)(seen >> 32) != signature) {
+                flcd_fail(window, FLC_ERR_MISMATCH, (int)lane, stage);
+            }
+        } else if (++polls % FLCD_POLLS_A_LOOK == 0) {
+            since = since == 0 ? flcd_nanoseconds() : since;
+            done = flcd_must_end(window, (int)lane, stage, since);
+        }
+    }
+    __syncwarp();
+}
+
+/* All lanes of the signalling warp: lane r tells rank r. */
+static __device__ __forceinline__ void flcd_signal_peers(const struct flci_p2p_window &window,
+                                                         int stage, uint32_t count,
+                                                         uint32_t signature, uint32_t lane)
+{
+    if ((int)lane < window.ranks && (int)lane != window.rank) {
+        flcd_st_relaxed_sys_u64(window.bases[lane] +
+                                    flci_p2p_flag_at(stage, window.rank, blockIdx.x),
+                                (uint64_t)signature << 32 | count);
+    }
+}
+
+#endif

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * Instructions that CUDA C++ has no name for, named by what they mean and their scope.
+ */
+#ifndef FLCI_CUDA_PTX_CUH
+#define FLCI_CUDA_PTX_CUH
+
+#include <stdint.h>
+
+/* ---- Memory order ---- */
+
+static __device__ __forceinline__ uint64_t flcd_ld_acquire_sys_u64(const void *at)
+{
+    uint64_t value;
+    asm volatile("ld.acquire.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(at) : "memory");
+    return value;
+}
+
+static __device__ __forceinline__ void flcd_st_relaxed_sys_u64(void *at, uint64_t value)
+{
+    asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(at), "l"(value) : "memory");
+}
+
+static __device__ __forceinline__ uint32_t flcd_ld_relaxed_sys_u32(const void *at)
+{
+    uint32_t value;
+    asm volatile("ld.relaxed.sys.global.u32 %0, [%1];" : "=r"(value) : "l"(at) : "memory");
+    return value;
+}
+
+static __device__ __forceinline__ void flcd_st_relaxed_sys_u32(void *at, uint32_t value)
+{
+    asm volatile("st.relaxed.sys.global.u32 [%0], %1;" ::"l"(at), "r"(value) : "memory");
+}
+
+static __device__ __forceinline__ void flcd_fence_sys(void)
+{
+    asm volatile("fence.acq_rel.sys;" ::: "memory");
+}
+
+/* Within a thread block, in shared memory. */
+static __device__ __forceinline__ uint32_t flcd_ld_acquire_block_u32(const uint32_t *at)
+{
+    uint32_t value;
+    asm volatile("ld.acquire.cta.shared.u32 %0, [%1];"
+                 : "=r"(value)
+                 : "r"((uint32_t)__cvta_generic_to_shared(at))
+                 : "memory");
+    return value;
+}
+
+static __device__ __forceinline__ void flcd_st_release_block_u32(uint32_t *at, uint32_t value)
+{
+    asm volatile("st.release.cta.shared.u32 [%0], %1;" ::"r"(
+                     (uint32_t)__cvta_generic_to_shared(at)),
+                 "r"(value)
+                 : "memory");
+}
+
+/* All warps of a thread block that take part, `threads` in all, in barrier `id` (1 to 15). */
+static __device__ __forceinline__ void flcd_barrier(int id, int threads)
+{
+    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+}
+
+static __device__ __forceinline__ uint64_t flcd_nanoseconds(void)
+{
+    uint64_t now;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(now));
+    return now;
+}
+
+/* ---- Minimum and maximum that keep a NaN ---- */
+
+static __device__ __forceinline__ float flcd_min_nan(float a, float b)
+{
+    float r;
+    asm("min.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
+    return r;
+}
+
+static __device__ __forceinline__ float flcd_max_nan(float a, float b)
+{
+    float r;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b));
+    return r;
+}
+
+/* ---- Two bf16 in a register ---- */
+
+static __device__ __forceinline__ uint32_t flcd_bf16x2_min_nan(uint32_t a, uint32_t b)
+{
+    uint32_t r;
+    asm("min.NaN.bf16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+}
+
+static __device__ __forceinline__ uint32_t flcd_bf16x2_max_nan(uint32_t a, uint32_t b)
+{
+    uint32_t r;
+    asm("max.NaN.bf16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+}
+
+/* a * b + c, rounded once. */
+static __device__ __forceinline__ uint32_t flcd_bf16x2_fma(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t r;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+    return r;
+}
+
+/* Low half from `low`, nearest even; a NaN becomes 0x7fff. */
+static __device__ __forceinline__ uint32_t flcd_bf16x2_of(float low, float high)
+{
+    uint32_t r;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+    return r;
+}
+
+static __device__ __forceinline__ uint32_t flcd_fp16x2_of(float low, float high)
+{
+    uint32_t r;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+    return r;
+}
+
+static __device__ __forceinline__ float flcd_fp16_to_float(uint32_t half)
+{
+    float r;
+    asm("{ .reg .b16 h; cvt.u16.u32 h, %1; cvt.f32.f16 %0, h; }" : "=f"(r) : "r"(half));
+    return r;
+}
+
+/* ---- 16 bytes ---- */
+
+/* Elements: read once, written once; they must not push the wire out of the cache. */
+static __device__ __forceinline__ uint4 flcd_ld_streaming(const void *at)
+{
+    return __ldcs((const uint4 *)at);
+}
+
+static __device__ __forceinline__ void flcd_st_streaming(void *at, uint4 value)
+{
+    __stcs((uint4 *)at, value);
+}
+
+#endif
