@@ -11,12 +11,21 @@ include(CMakePackageConfigHelpers)
 set(flc_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/flashcomm")
 set(flc_pc_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
+set(flc_left_out PATTERN "with_cuda.h" EXCLUDE)
+set(flc_pc_libs)
+set(flc_pc_cflags)
+if(FLC_CUDA)
+    set(flc_left_out)
+    set(flc_pc_cflags "-I${CUDAToolkit_INCLUDE_DIRS}")
+    set(flc_pc_libs "-L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -lpthread -ldl -lrt")
+endif()
+
 set_target_properties(flashcomm PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 install(TARGETS flashcomm EXPORT flashcomm_targets)
 install(TARGETS flashcomm_tool)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/flashcomm" TYPE INCLUDE
-        FILES_MATCHING PATTERN "*.h")
+        FILES_MATCHING PATTERN "*.h" ${flc_left_out})
 install(FILES "${PROJECT_SOURCE_DIR}/docs/man/flashcomm.3"
     DESTINATION "${CMAKE_INSTALL_MANDIR}/man3")
 install(EXPORT flashcomm_targets NAMESPACE flashcomm:: DESTINATION "${flc_package_dir}")

@@ -43,6 +43,9 @@ if(FLC_CUDA)
     set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
     # The same bytes everywhere: no contraction of a * b + c.
     string(APPEND CMAKE_CUDA_FLAGS " --fmad=false -Xcompiler -ffp-contract=off,-Wall,-Wextra")
+    # No C++ runtime to link: no exceptions, no guards. nvcc's launch stubs look up their kernel into a
+    # static variable; threads that do so at once find and store the same.
+    string(APPEND CMAKE_CUDA_FLAGS " -Xcompiler -fno-exceptions,-fno-threadsafe-statics")
     if(FLC_WERROR)
         string(APPEND CMAKE_CUDA_FLAGS " -Werror all-warnings")
     endif()

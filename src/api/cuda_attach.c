@@ -135,11 +135,19 @@ static flc_status attach_and_load(struct flci_p2p_attach *a)
     return flci_p2p_agree(a);
 }
 
-static void keep_failure(flc_comm *comm, flc_status status, int is_cut_off)
+static void keep_sentence(flc_comm *comm)
 {
     (void)snprintf(comm->error, sizeof comm->error, "%s", flci_thread_error());
-    if (is_cut_off) {
-        comm->failed = status;
+}
+
+/* A communicator whose ranks can still talk goes on without GPUs. */
+static void give_up(const struct flci_p2p_attach *a, flc_comm *const *comms, flc_status status)
+{
+    for (int i = 0; i < a->count; i++) {
+        keep_sentence(comms[i]);
+        if (a->is_cut_off) {
+            comms[i]->failed = status;
+        }
     }
 }
 
@@ -160,6 +168,7 @@ static flc_status attach(int ranks, int first, int count, flc_comm *const *comms
     }
     status = attach_and_load(&a);
     if (status != FLC_OK) {
+        give_up(&a, comms, status);
         flci_p2p_undo(&a);
     }
     if (transport != NULL && !a.is_cut_off) {
@@ -170,7 +179,6 @@ static flc_status attach(int ranks, int first, int count, flc_comm *const *comms
             publish(comms[i], made[i]);
         } else {
             free(made[i]);
-            keep_failure(comms[i], status, a.is_cut_off);
         }
     }
     return status;
@@ -206,7 +214,7 @@ flc_status flc_comm_attach_cuda(flc_comm *comm, int device, const flc_cuda_confi
         status = check_usable(comm);
     }
     if (status != FLC_OK) {
-        keep_failure(comm, status, 0);
+        keep_sentence(comm);
         return status;
     }
     return attach(comm->ranks, comm->rank, 1, &comm, &device, config);

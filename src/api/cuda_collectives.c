@@ -198,7 +198,8 @@ static flc_status run(flc_comm *comm, struct flci_call *call, const flc_coll_con
     flci_cuda_leave(previous);
     if (status == FLC_OK) {
         keep_call(comm, call);
-    } else if (status == FLC_ERR_CUDA) { /* the peers' kernels must not wait for this one */
+    } else if (status == FLC_ERR_CUDA || status == FLC_ERR_NO_MEMORY) {
+        /* The peers' kernels must not wait for this one. */
         comm->failed = status;
         flci_p2p_fail(p2p, status);
     }

@@ -2,11 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 #
-# Every public header compiles alone, as C17 and as C++17, with warnings as errors.
+# Every public header compiles alone, as C17 and as C++17, with warnings as errors:
+# headers_test.sh for all but with_cuda.h, headers_test.sh cuda [INCLUDE_FOLDER_OF_CUDA] for that.
 set -eu
 cd "$(dirname "$0")/../.."
 
 warnings="-Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only"
+headers=$(find include/flashcomm -name '*.h' ! -name with_cuda.h)
+if [ "${1:-}" = cuda ]; then
+    if [ -z "${2:-}" ]; then
+        echo "this build has no CUDA: with_cuda.h was not checked"
+        exit 77
+    fi
+    headers=include/flashcomm/with_cuda.h
+    warnings="$warnings -isystem $2"
+fi
 cxx=
 for candidate in c++ g++ clang++; do
     if command -v "$candidate" >/dev/null 2>&1; then
@@ -16,10 +26,7 @@ for candidate in c++ g++ clang++; do
 done
 
 status=0
-for header in include/flashcomm/*.h; do
-    case $header in
-    */with_*) continue ;; # adapters include third-party headers
-    esac
+for header in $headers; do
     line="#include \"${header#include/}\""
     # shellcheck disable=SC2086 # flags
     echo "$line" | ${CC:-cc} -std=c17 $warnings -x c - || status=1

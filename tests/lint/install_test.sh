@@ -89,7 +89,7 @@ by_cmake() { # PREFIX
     "$work/user/build/user"
 }
 
-check_tree() { # BUILD_FOLDER NAME
+check_tree() { # BUILD_FOLDER NAME, and with_cuda or without_cuda
     quietly "$cmake" --install "$1" --prefix "$work/$2-first"
     mv "$work/$2-first" "$work/$2"
     [ "$("$work/$2/bin/flashcomm" --version)" = "flashcomm $version" ] || fail "the command"
@@ -97,6 +97,10 @@ check_tree() { # BUILD_FOLDER NAME
         [ -f "$work/$2/share/man/$page" ] || fail "no $page"
     done
     for header in "$root"/include/flashcomm/*.h; do
+        if [ "$(basename "$header")" = with_cuda.h ] && [ "$3" != with_cuda ]; then
+            [ ! -e "$work/$2/include/flashcomm/with_cuda.h" ] || fail "with_cuda.h without CUDA"
+            continue
+        fi
         [ -f "$work/$2/include/flashcomm/$(basename "$header")" ] || fail "no $header"
     done
     by_pkg_config "$work/$2"
@@ -104,13 +108,17 @@ check_tree() { # BUILD_FOLDER NAME
     echo "$2: the command runs, programs were built by pkg-config and by the CMake package"
 }
 
-check_tree "$build" static
+cuda=without_cuda
+if grep -q '^FLC_CUDA:BOOL=ON' "$build/CMakeCache.txt"; then
+    cuda=with_cuda
+fi
+check_tree "$build" static $cuda
 [ -n "$(find "$work/static" -name libflashcomm.a)" ] || fail "$build is no static build"
 
 quietly "$cmake" -G Ninja -S "$root" -B "$work/build" -DCMAKE_C_COMPILER="$cc" \
     -DBUILD_SHARED_LIBS=ON -DFLC_WERROR=ON
 quietly "$cmake" --build "$work/build"
-check_tree "$work/build" shared
+check_tree "$work/build" shared without_cuda
 library=$(find "$work/shared" -name libflashcomm.so)
 [ -n "$library" ] || fail "no shared library was installed"
 [ "$(readlink "$library")" = "libflashcomm.so.${version%.*}" ] || fail "$library: another soname"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 """
-The arrows between layers: api -> coll -> {codec, transport, cuda} -> base.
+The arrows between layers: api -> coll -> {codec, transport} -> cuda -> base.
 
 A file in src/ may include its own layer, any lower one and public headers, by a path that starts at
 src/ or include/. Tools and examples may include public headers and files beside them. Prints each
@@ -13,7 +13,7 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LEVELS = {"api": 3, "coll": 2, "codec": 1, "transport": 1, "cuda": 1, "base": 0}
+LEVELS = {"api": 4, "coll": 3, "codec": 2, "transport": 2, "cuda": 1, "base": 0}
 SUFFIXES = {".c", ".h", ".cu", ".cuh"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 

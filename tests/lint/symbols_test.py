@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 """
-The symbols of the library: symbols_test.py LIBRARY [--update].
+The symbols of the library: symbols_test.py LIBRARY [--cuda] [--update].
 
 The public headers, exported_symbols.txt (the ABI list, reviewed line by line), the manual page and
-the default visibility of what the library defines must say the same. What is hidden starts with
-flci_. LIBRARY is libflashcomm.a or .so; --update rewrites the list from the headers.
+the default visibility of what the library defines must say the same; a library built with CUDA
+(--cuda) also has with_cuda.h and exported_symbols_cuda.txt. What is hidden starts with flci_.
+LIBRARY is libflashcomm.a or .so; --update rewrites the lists from the headers.
 """
 import pathlib
 import re
@@ -14,15 +15,21 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LIST = pathlib.Path(__file__).with_name("exported_symbols.txt")
+LISTS = {
+    False: pathlib.Path(__file__).with_name("exported_symbols.txt"),
+    True: pathlib.Path(__file__).with_name("exported_symbols_cuda.txt"),
+}
 MAN_PAGE = ROOT / "docs/man/flashcomm.3"
 # readelf -sW: number, value, size, type, binding, visibility, section, name
 SYMBOL = re.compile(r"^\s*\d+:\s+\S+\s+\S+\s+\S+\s+(GLOBAL|WEAK)\s+(\w+)\s+(\w+)\s+([\w.]+)")
 
 
-def declared():
+def declared(of_cuda):
+    """Returns what with_cuda.h declares, or what all other headers do."""
     names = set()
     for header in sorted((ROOT / "include/flashcomm").glob("*.h")):
+        if (header.name == "with_cuda.h") != of_cuda:
+            continue
         text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
         names |= set(re.findall(r"^FLC_API\b[^;(]*?(\w+)\(", text, flags=re.M))
     return names
@@ -51,16 +58,24 @@ def report(names, text):
 
 def main(argv):
     if "--update" in argv:
-        LIST.write_text("".join(f"{name}\n" for name in sorted(declared())))
+        for of_cuda, path in LISTS.items():
+            path.write_text("".join(f"{name}\n" for name in sorted(declared(of_cuda))))
         return 0
-    if len(argv) != 2:
+    has_cuda = "--cuda" in argv
+    arguments = [argument for argument in argv[1:] if argument != "--cuda"]
+    if len(arguments) != 1:
         print(__doc__)
         return 2
-    listed = set(LIST.read_text().split())
-    headers = declared()
-    default, hidden = defined(argv[1])
-    problems = report(headers - listed, "in the headers, not in exported_symbols.txt")
-    problems += report(listed - headers, "in exported_symbols.txt, not in the headers")
+    problems = 0
+    listed = set()
+    for of_cuda, path in LISTS.items():
+        names = set(path.read_text().split())
+        headers = declared(of_cuda)
+        problems += report(headers - names, f"in the headers, not in {path.name}")
+        problems += report(names - headers, f"in {path.name}, not in the headers")
+        if has_cuda or not of_cuda:
+            listed |= names
+    default, hidden = defined(arguments[0])
     manual = set(re.findall(r"\bflc_\w+", MAN_PAGE.read_text()))
     problems += report(listed - manual, f"not in {MAN_PAGE.name}")
     problems += report(listed - default, "listed, but the library does not export it")

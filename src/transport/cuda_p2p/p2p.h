@@ -102,7 +102,7 @@ void flci_p2p_close(struct flci_p2p *p2p);
 /* End the kernels of all ranks with `status`, those to come too; from any thread. */
 void flci_p2p_fail(struct flci_p2p *p2p, flc_status status);
 
-/* What is in a rank's pinned memory by now. */
+/* What kernels of this rank have reported by now: an flc_status, negated. */
 uint32_t flci_p2p_reported(const struct flci_p2p *p2p);
 
 /* ---- Between the transport's files ---- */

@@ -41,8 +41,7 @@ static flc_status check_device(int device)
 
 static flc_status look_at_device(struct flci_p2p *p2p, struct flci_p2p_facts *facts)
 {
-    static struct cudaDeviceProp none;
-    struct cudaDeviceProp properties = none;
+    struct cudaDeviceProp properties;
     struct stat pid_namespace;
     FLCI_TRY(flci_cuda_check(cudaGetDeviceProperties(&properties, p2p->device),
                              "asking for the properties of device %d", p2p->device));
