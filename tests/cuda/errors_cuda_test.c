@@ -5,6 +5,7 @@
  * that disagree, a rank that stays away, an abort, bad arguments. After each, new communicators on
  * the same GPUs must work. Without a GPU: exit status 77.
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

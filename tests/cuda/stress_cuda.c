@@ -11,6 +11,7 @@
  * line that runs it again. Sizes are log-uniform up to 1 Mi elements; one in 200 goes up to ELEMS
  * (default 64 Mi). A graph's replays count as one call. Without a GPU: exit status 77.
  */
+#define _GNU_SOURCE
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>

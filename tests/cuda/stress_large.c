@@ -3,6 +3,7 @@
 /*
  * Large calls: stress_large.h.
  */
+#define _GNU_SOURCE
 #include "stress_large.h"
 
 #include <pthread.h>
