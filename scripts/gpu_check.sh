@@ -193,7 +193,7 @@ print(found[0] if found else "")' 2>/dev/null)
 }
 
 time_() {
-    local sizes=(-b 1K -e 1G -f 4) formats=raw,int8,int6,int5,int4,int3,int2 kind=() baseline=raw
+    local sizes=(-b 1K -e 256M -f 4) formats=raw,int8,int6,int5,int4,int3,int2 kind=() baseline=raw
     if [ -n "$quick" ]; then
         sizes=(-b 1M -e 256M -f 16) formats=raw,int8,int4
     fi
