@@ -148,8 +148,13 @@ def run_rank(rank, options, folder):
     for size in sizes(options):
         row = {"bytes": size}
         for peer in PEERS:
-            if peer not in bench.missing:
+            if peer in bench.missing:
+                continue
+            try:
                 row[peer], row[peer + "_wrong"] = bench.time(peer, size // 2, options.replays)
+            except RuntimeError as error:  # a size that the kernel refuses, on every rank alike
+                if rank == 0:
+                    print(f"# {peer}, {size} bytes: {str(error).splitlines()[0]}")
         results.append(row)
         if rank == 0:
             print_row(row)
