@@ -113,16 +113,15 @@ test_() {
     if [ -n "$quick" ]; then
         few=(--quick)
     fi
-    step "all-reduce" 900 "$tests/all_reduce_cuda_test" "${few[@]}"
+    step "all-reduce" 900 "$tests/all_reduce_cuda_test" --seconds 880 "${few[@]}"
     step "all-reduce, 1 MiB of staging" 300 "$tests/all_reduce_cuda_test" --quick --seed 2 \
         --staging 1048576
     step "all-reduce, 3 blocks" 300 "$tests/all_reduce_cuda_test" --quick --seed 3 --max-blocks 3 \
         --ranks 2-3
     step "attaching GPUs" 300 "$tests/attach_test"
     step "errors" 300 "$tests/errors_cuda_test"
-    # What else ctest has for GPUs: attaching, the command.
-    step "ctest, the rest" 300 ctest --test-dir "$tree" -L cuda --no-tests=ignore \
-        -E '^(all_reduce_cuda_test|stress_cuda|errors_cuda_test|attach_test)$'
+    step "the command" 300 ctest --test-dir "$tree" -R '^cli_gpu_test$' --no-tests=ignore \
+        --output-on-failure
 }
 
 # A sanitizer on one program; a tool that lets kernels run one after another cannot judge kernels
