@@ -105,7 +105,6 @@ sample() { if [ -n "$quick" ]; then echo --sample 23; fi; }
 codec() {
     # shellcheck disable=SC2046
     step "codec, all formats" 300 "$tests/check_codec" --row cuda $(sample)
-    step "codec, scalar rules" 120 sh tests/codec/codec_core_cuda_test.sh run "$PWD" "$nvcc"
 }
 
 test_() {
