@@ -45,12 +45,12 @@ static void spread(struct attach_case *c, int devices)
 static void test_processes(int devices)
 {
     for (int ranks = 2; ranks <= 3; ranks++) {
-        for (int spread_over = 1; spread_over <= devices; spread_over += devices) {
+        for (int is_spread = 0; is_spread <= (devices > 1); is_spread++) {
             struct attach_case c = {.name = "processes by IPC",
                                     .way = ATTACH_PROCESSES,
                                     .ranks = ranks,
                                     .faults = NO_FAULTS};
-            spread(&c, spread_over);
+            spread(&c, is_spread ? devices : 1);
             expect_case(c);
             c.name = "processes, no IPC handle on rank 1";
             c.faults.ipc_get = 1;
@@ -161,13 +161,15 @@ static size_t free_memory(void)
 
 static void test_memory_comes_back(void)
 {
-    static const int on_first[2] = {0, 0};
+    static const int on_first[2] = {0, 0}, on_none[2] = {0, -1};
     flc_cuda_config config = FLC_CUDA_CONFIG_INIT;
     size_t first = 0;
     config.staging_bytes = 64 * MEBI;
     for (int i = 0; i < 20; i++) {
         flc_comm *comms[2] = {NULL, NULL};
         expect(flc_comm_create_local(2, NULL, comms) == FLC_OK, "create");
+        expect(flc_comm_attach_cuda_local(2, comms, on_none, &config) == FLC_ERR_INVALID_ARG,
+               "attach where one device is bad");
         expect(flc_comm_attach_cuda_local(2, comms, on_first, &config) == FLC_OK, "attach");
         flc_comm_destroy(comms[1]);
         flc_comm_destroy(comms[0]);
