@@ -10,6 +10,7 @@
  * captured in a CUDA graph and replayed; inputs change from call to call and from round to round,
  * since with equal inputs a stale read gives the right bytes. Without a GPU: exit status 77.
  */
+#define _GNU_SOURCE
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
  * Between the two barriers nothing is allocated, captured or copied to or from the host: only
  * kernels are enqueued, since a rank's kernels may be waiting for another rank's by then.
  */
+#define _GNU_SOURCE
 #include "cuda_batch.h"
 
 #include <pthread.h>

@@ -63,9 +63,14 @@ static void add_peaks(const struct cuda_call *call, uint64_t seed, void *elems)
     }
 }
 
+uint64_t cuda_call_seed(const struct cuda_call *call, int rank, int round)
+{
+    return call->seed + (uint64_t)rank * 1000003u + (uint64_t)round * 7919u;
+}
+
 void cuda_call_fill(const struct cuda_call *call, int rank, int round, uint8_t *image)
 {
-    const uint64_t seed = call->seed + (uint64_t)rank * 1000003u + (uint64_t)round * 7919u;
+    const uint64_t seed = cuda_call_seed(call, rank, round);
     uint8_t *elems = image + call->send_at;
     memset(image + call->send_region, CUDA_POISON, call->region_end - call->send_region);
     if (call->data == CUDA_DATA_FAST) {

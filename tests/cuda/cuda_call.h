@@ -37,6 +37,9 @@ struct cuda_call {
 /* Lay out the regions from `at`; the end of the last. */
 size_t cuda_call_place(struct cuda_call *call, size_t at);
 
+/* What rank `rank`'s elements of round `round` come from. */
+uint64_t cuda_call_seed(const struct cuda_call *call, int rank, int round);
+
 /* Write guards, poison and rank `rank`'s elements of round `round` into the image. */
 void cuda_call_fill(const struct cuda_call *call, int rank, int round, uint8_t *image);
 

@@ -3,6 +3,7 @@
 /*
  * Judging a batch, byte for byte: cuda_batch.h.
  */
+#define _GNU_SOURCE
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>

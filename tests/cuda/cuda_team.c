@@ -3,6 +3,7 @@
 /*
  * GPUs, memory and communicators of the tests: cuda_team.h.
  */
+#define _GNU_SOURCE
 #include "cuda_team.h"
 
 #include <signal.h>
