@@ -184,7 +184,7 @@ static __device__ __forceinline__ float flcd_largest_target(flc_format format,
 
 /* ---- Encode ---- */
 
-static __device__ __forceinline__ uint32_t flcd_pair(float first, float second)
+static __device__ __forceinline__ uint32_t flcd_pair_of(float first, float second)
 {
     return __byte_perm(__float_as_uint(first), __float_as_uint(second), 0x5410);
 }
@@ -298,7 +298,7 @@ struct flcd_even {
             keep(g, codes);
 #pragma unroll
             for (int i = 0; i < 16; i++) {
-                codes.pairs[i] = flcd_pair(code(g, x[2 * i]), code(g, x[2 * i + 1]));
+                codes.pairs[i] = flcd_pair_of(code(g, x[2 * i]), code(g, x[2 * i + 1]));
             }
             return;
         }
@@ -308,9 +308,9 @@ struct flcd_even {
                      for (int i = 0; i < FLCD_PIECE_PAIRS; i++) {
                          const float a = x[8 * k + 2 * i], b = x[8 * k + 2 * i + 1];
                          codes.pairs[4 * k + i] =
-                             careful ? flcd_pair(flcd_clamped_code<BITS>(q, a),
+                             careful ? flcd_pair_of(flcd_clamped_code<BITS>(q, a),
                                                  flcd_clamped_code<BITS>(q, b))
-                                     : flcd_pair(flcd_code<BITS>(q, a), flcd_code<BITS>(q, b));
+                                     : flcd_pair_of(flcd_code<BITS>(q, a), flcd_code<BITS>(q, b));
                      }
                  });
     }
@@ -346,7 +346,7 @@ struct flcd_even {
 #pragma unroll
                          for (int i = 0; i < FLCD_PIECE_PAIRS; i++) {
                              const uint32_t pair = elems.words[4 * k + i];
-                             codes.pairs[4 * k + i] = flcd_pair(
+                             codes.pairs[4 * k + i] = flcd_pair_of(
                                  flcd_clamped_code<BITS>(q, __uint_as_float(pair << 16)),
                                  flcd_clamped_code<BITS>(q, __uint_as_float(pair & 0xffff0000u)));
                          }

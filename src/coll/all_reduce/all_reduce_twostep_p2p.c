@@ -5,6 +5,7 @@
  */
 #include "coll/all_reduce/all_reduce_twostep_p2p.h"
 
+#include <stdlib.h>
 #include "base/error.h"
 #include "base/param.h"
 #include "coll/all_reduce/all_reduce_twostep_p2p_args.h"
@@ -172,6 +173,7 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
     });
     args.tiles = grid.tiles;
     args.tile_blocks = grid.tile_blocks;
+    args.lag = getenv("FLC_LAG") ? (uint32_t)atoi(getenv("FLC_LAG")) : 2;
     args.signature = signature_of(call, &args);
     return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){grid.thread_blocks, 1, 1},
                                             (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params,

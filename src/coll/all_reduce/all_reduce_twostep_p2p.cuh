@@ -13,7 +13,7 @@
  *   3. gather  tile i - 2: inbox 1 of every peer, decoded               -> recv
  *
  * so that a flag has a step's time to arrive before it is waited for. Warps never meet inside a
- * step: each waits for flags by itself, and a spare warp fences and signals (cuda/peer_sync.cuh).
+ * step: each waits for flags by itself, and a spare warp fences and signals (transport/cuda_p2p/peer_sync.cuh).
  *
  * An inbox holds FLCI_TWOSTEP_SLOTS tiles of a thread block, in a ring. Nothing more is waited for
  * before a slot is used again. Inbox 0: in step i a warp has seen flag 1 of tile i - 3, set when
@@ -29,6 +29,8 @@
 #define FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_CUH
 
 #include "coll/all_reduce/all_reduce_twostep_p2p_any.cuh"
+#include <type_traits>
+
 #include "codec/cuda/unit_raw.cuh"
 
 /* Where a unit of work is: which block of a chunk, which unit of that block. */
@@ -61,6 +63,15 @@ struct flcd_share {
         return fmaxf(fmaxf(largest[0], largest[1]), fmaxf(largest[2], largest[3]));
     }
 };
+
+static __device__ __forceinline__ void flcd_report_progress(uint32_t *progress, uint32_t tiles,
+                                                            uint32_t lane)
+{
+    __syncwarp();
+    if (lane == 0) {
+        flcd_st_release_block_u32(progress, tiles);
+    }
+}
 
 template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
     static constexpr uint32_t elem_bytes = TYPE == FLC_FLOAT32 ? 4 : 2;
@@ -266,6 +277,31 @@ template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
             }
         }
     }
+
+    __device__ __forceinline__ void steps(struct flcd_twostep_shared &shared, uint32_t epoch,
+                                          uint32_t tiles) const
+    {
+        const uint32_t lag = args.lag, stride = gridDim.x;
+        for (uint32_t step = 0; step < tiles + 2 * lag; step++) {
+            const uint32_t tile = blockIdx.x + step * stride;
+            const bool reduces = step >= lag && step - lag < tiles, gathers = step >= 2 * lag;
+            if (step < tiles) {
+                send(step, tile);
+                flcd_report_progress(&shared.progress[0][warp], step + 1, lane);
+            }
+            flcd_wait_peers(args.window,
+                            {epoch, reduces ? epoch + step - lag + 1 : epoch,
+                             gathers ? epoch + step - 2 * lag + 1 : epoch},
+                            args.signature, lane);
+            if (reduces) {
+                reduce(step - lag, tile - lag * stride);
+                flcd_report_progress(&shared.progress[1][warp], step - lag + 1, lane);
+            }
+            if (gathers) {
+                gather(step - 2 * lag, tile - 2 * lag * stride);
+            }
+        }
+    }
 };
 
 /* The spare warp: tells the peers how far the slowest worker is. */
@@ -298,16 +334,171 @@ static __device__ __forceinline__ void flcd_twostep_signal(const struct flci_two
     }
 }
 
-static __device__ __forceinline__ void flcd_report_progress(uint32_t *progress, uint32_t tiles,
-                                                            uint32_t lane)
-{
-    __syncwarp();
-    if (lane == 0) {
-        flcd_st_release_block_u32(progress, tiles);
-    }
-}
+/* ---- Two ranks ---- */
 
-/* The steps of a thread block, whatever a worker is. */
+/*
+ * The same steps for two ranks, cut finer: a warp takes one unit of one block at a time, so that
+ * what its next arithmetic needs can be loaded before it waits for anything. Step v is unit
+ * v % tile_blocks of tile v / tile_blocks; flags are for tiles.
+ */
+template <class CODEC, flc_type TYPE> struct flcd_pair : flcd_twostep<CODEC, TYPE, 2> {
+    using base = flcd_twostep<CODEC, TYPE, 2>;
+    using packet = typename base::packet;
+
+    /* A block of a chunk that is this warp's to work on. */
+    struct place {
+        uint64_t block; /* of the buffer */
+        uint32_t slot;  /* block of the ring */
+        bool is_full, is_short;
+    };
+
+    __device__ __forceinline__ struct place place_of(int owner, uint32_t v) const
+    {
+        const uint32_t tile = v / this->args.tile_blocks, block = v % this->args.tile_blocks;
+        struct place place;
+        const bool is_there =
+            this->find(owner, blockIdx.x + tile * gridDim.x, block, &place.block);
+        place.slot = (blockIdx.x * FLCI_TWOSTEP_SLOTS + tile % FLCI_TWOSTEP_SLOTS) *
+                         this->args.tile_blocks +
+                     block;
+        place.is_short = is_there && this->is_short(place.block);
+        place.is_full = is_there && !place.is_short;
+        return place;
+    }
+
+    __device__ __forceinline__ void load(const struct place &place, flcd_elems<TYPE> &x) const
+    {
+        if (place.is_full) {
+            flcd_load_unit<TYPE>(this->args.send + this->byte_of(place.block, this->warp),
+                                 this->send_aligned, this->lane, x);
+        }
+    }
+
+    __device__ __forceinline__ void store(const struct place &place,
+                                          const flcd_elems<TYPE> &x) const
+    {
+        flcd_store_unit<TYPE>(this->args.recv + this->byte_of(place.block, this->warp),
+                              this->recv_aligned, this->lane, x);
+    }
+
+    __device__ __forceinline__ void send(const struct place &place, uint8_t *inbox,
+                                         const flcd_elems<TYPE> &x) const
+    {
+        const auto &args = this->args;
+        uint8_t *wire = inbox + (uint64_t)place.slot * args.reduce.stride;
+        if (place.is_full) {
+            packet p;
+            CODEC::encode_elems(args.reduce, this->lane, x, this->share, p);
+            CODEC::store(args.reduce, wire, this->warp, this->lane, p);
+        } else if (place.is_short && this->warp == 0) {
+            flcd_any_send(args, this->scratch, place.block, wire);
+        }
+    }
+
+    __device__ __forceinline__ void reduce(const struct place &place, uint8_t *inbox,
+                                           flcd_elems<TYPE> &own, const packet &theirs) const
+    {
+        const auto &args = this->args;
+        const uint64_t at = (uint64_t)place.slot * args.gather.stride;
+        if (place.is_full) {
+            float x[32];
+            packet p;
+            flcd_widen<TYPE>(own, x);
+            CODEC::template add<true>(args.reduce, this->lane, theirs, x);
+            if (args.divisor != 1.0f) {
+#pragma unroll
+                for (int i = 0; i < 32; i++) {
+                    x[i] *= 0.5f; /* exactly as a division by 2 */
+                }
+            }
+            CODEC::encode_sum(args.gather, this->lane, x, this->share, p, own);
+            CODEC::store(args.gather, inbox + at, this->warp, this->lane, p);
+            store(place, own);
+        } else if (place.is_short && this->warp == 0) {
+            flcd_any_reduce(args, this->scratch, place.block,
+                            (uint64_t)place.slot * args.reduce.stride, at);
+        }
+    }
+
+    __device__ __forceinline__ void gather(const struct place &place, const uint8_t *inbox,
+                                           const packet &theirs) const
+    {
+        const auto &args = this->args;
+        if (place.is_full) {
+            flcd_elems<TYPE> x;
+            CODEC::decode(args.gather, this->lane, theirs, x);
+            store(place, x);
+        } else if (place.is_short && this->warp == 0) {
+            flcd_any_gather(args, this->scratch, place.block,
+                            inbox + (uint64_t)place.slot * args.gather.stride);
+        }
+    }
+
+    __device__ __forceinline__ void steps(struct flcd_twostep_shared &shared, uint32_t epoch,
+                                          uint32_t tiles) const
+    {
+        const auto &args = this->args;
+        const int me = this->rank(), peer = 1 - me;
+        const uint32_t lane = this->lane, a_tile = args.tile_blocks;
+        const uint32_t units = tiles * a_tile, lag = args.lag * a_tile;
+        uint8_t *const their_inbox0 = this->inbox(0, peer, me);
+        uint8_t *const their_inbox1 = this->inbox(1, peer, me);
+        const uint8_t *const inbox0 = this->inbox(0, me, peer);
+        const uint8_t *const inbox1 = this->inbox(1, me, peer);
+        struct place sending = place_of(peer, 0);
+        flcd_elems<TYPE> x;
+        load(sending, x);
+        for (uint32_t v = 0; v < units + 2 * lag; v++) {
+            const bool reduces = v >= lag && v - lag < units, gathers = v >= 2 * lag;
+            struct place reducing = {0, 0, false, false}, gathering = {0, 0, false, false};
+            flcd_elems<TYPE> own;
+            packet theirs, sum;
+            if (v < units) {
+                send(sending, their_inbox0, x);
+                if ((v + 1) % a_tile == 0) {
+                    flcd_report_progress(&shared.progress[0][this->warp], (v + 1) / a_tile, lane);
+                }
+            }
+            if (reduces) {
+                reducing = place_of(me, v - lag);
+                load(reducing, own);
+            }
+            if (v + 1 < units) {
+                sending = place_of(peer, v + 1);
+                load(sending, x);
+            }
+            if (v % a_tile == 0) {
+                flcd_wait_peers(args.window,
+                                {epoch, reduces ? epoch + (v - lag) / a_tile + 1 : epoch,
+                                 gathers ? epoch + (v - 2 * lag) / a_tile + 1 : epoch},
+                                args.signature, lane);
+            }
+            if (reducing.is_full) {
+                CODEC::load(args.reduce, inbox0 + (uint64_t)reducing.slot * args.reduce.stride,
+                            this->warp, lane, theirs);
+            }
+            if (gathers) {
+                gathering = place_of(peer, v - 2 * lag);
+                if (gathering.is_full) {
+                    CODEC::load(args.gather,
+                                inbox1 + (uint64_t)gathering.slot * args.gather.stride, this->warp,
+                                lane, sum);
+                }
+            }
+            if (reduces) {
+                reduce(reducing, their_inbox1, own, theirs);
+                if ((v - lag + 1) % a_tile == 0) {
+                    flcd_report_progress(&shared.progress[1][this->warp], (v - lag + 1) / a_tile,
+                                         lane);
+                }
+            }
+            gather(gathering, inbox1, sum);
+        }
+    }
+};
+
+/* ---- Kernels ---- */
+
 template <class WORKER>
 static __device__ __forceinline__ void
 flcd_twostep_run(const struct flci_twostep_p2p_args &args, struct flcd_twostep_shared &shared,
@@ -323,22 +514,7 @@ flcd_twostep_run(const struct flci_twostep_p2p_args &args, struct flcd_twostep_s
     if (warp == FLCI_TWOSTEP_WORKERS) {
         flcd_twostep_signal(args, shared, epoch, tiles, lane);
     } else {
-        for (uint32_t step = 0; step < tiles + 2; step++) {
-            const uint32_t tile = blockIdx.x + step * gridDim.x;
-            if (step < tiles) {
-                worker.send(step, tile);
-                flcd_report_progress(&shared.progress[0][warp], step + 1, lane);
-            }
-            if (step >= 1 && step - 1 < tiles) {
-                flcd_wait_peers(args.window, 0, epoch + step, args.signature, lane);
-                worker.reduce(step - 1, tile - gridDim.x);
-                flcd_report_progress(&shared.progress[1][warp], step, lane);
-            }
-            if (step >= 2) {
-                flcd_wait_peers(args.window, 1, epoch + step - 1, args.signature, lane);
-                worker.gather(step - 2, tile - 2 * gridDim.x);
-            }
-        }
+        worker.steps(shared, epoch, tiles);
     }
     __syncthreads();
     if (threadIdx.x == 0) {
@@ -356,7 +532,13 @@ __global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, BLOCKS_A_SM)
     __shared__ struct flcd_twostep_shared shared;
     const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     uint32_t turn = 0;
-    const flcd_twostep<CODEC, TYPE, RANKS> worker = {
+#ifdef FLCD_NO_PAIR
+    using worker_of = flcd_twostep<CODEC, TYPE, RANKS>;
+#else
+    using worker_of = std::conditional_t<RANKS == 2, flcd_pair<CODEC, TYPE>,
+                                         flcd_twostep<CODEC, TYPE, RANKS>>;
+#endif
+    const flcd_twostep<CODEC, TYPE, RANKS> places = {
         args,
         (struct flcd_any_scratch *)(args.window.bases[args.window.rank] + FLCI_P2P_SCRATCH_AT),
         {&shared, warp, lane, &turn},
@@ -364,6 +546,7 @@ __global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, BLOCKS_A_SM)
         warp,
         ((uintptr_t)args.send & 15) == 0,
         ((uintptr_t)args.recv & 15) == 0};
+    const worker_of worker = {places};
     flcd_twostep_run(args, shared, worker, warp, lane);
 }
 

@@ -11,7 +11,7 @@
 
 #include "codec/cuda/block_any.cuh"
 #include "coll/all_reduce/all_reduce_twostep_p2p_args.h"
-#include "cuda/peer_sync.cuh"
+#include "transport/cuda_p2p/peer_sync.cuh"
 
 struct flcd_any_scratch {
     struct flcd_scratch codec;

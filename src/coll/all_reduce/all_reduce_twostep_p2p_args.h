@@ -30,6 +30,7 @@ struct flci_twostep_p2p_args {
     uint64_t count;
     uint32_t chunk_blocks, longer_chunks; /* blocks of a chunk; so many first ones have one more */
     uint32_t tiles, tile_blocks;
+    uint32_t lag; /* steps from a tile's sending to its sum, and from there to its gathering */
     uint32_t signature; /* of the call: what all ranks must agree on */
     flc_type type;
     uint32_t flags;

@@ -10,11 +10,11 @@
 
 /* Thread blocks that share a multiprocessor: loads hoisted over arithmetic matter more than
    occupancy, and 32-bit elements need more registers. */
-template <flc_type TYPE> constexpr int blocks_a_sm = TYPE == FLC_FLOAT32 ? 3 :
+template <flc_type TYPE> constexpr int blocks_a_sm = TYPE == FLC_FLOAT32 ? 2 :
 #ifdef FLCD_BPS
  FLCD_BPS;
 #else
-4;
+3;
 #endif
 
 template <class CODEC, flc_type TYPE> static const void *kernel_of(int ranks)

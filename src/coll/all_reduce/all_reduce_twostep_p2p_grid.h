@@ -27,7 +27,7 @@ struct flci_twostep_grid {
 };
 
 /* Slots of a tile that a thread block has in every inbox. */
-#define FLCI_TWOSTEP_SLOTS 4
+#define FLCI_TWOSTEP_SLOTS 8
 
 /* Blocks of a chunk in a tile, at most: a flag for 16 thousand elements costs little, and what
    all ranks' chunks put in flight stays the same. */
@@ -62,7 +62,9 @@ static inline struct flci_twostep_grid flci_twostep_grid(const struct flci_twost
     most = fitting < most ? fitting : most;
     most = most > 0 ? most : 1;
     grid.tiles = (uint32_t)((chunk + grid.tile_blocks - 1) / grid.tile_blocks);
-    grid.thread_blocks = grid.tiles < most ? grid.tiles : (uint32_t)most;
+    /* As many for each, where it can be had. */
+    grid.thread_blocks = (uint32_t)((grid.tiles + most - 1) / most);
+    grid.thread_blocks = (grid.tiles + grid.thread_blocks - 1) / grid.thread_blocks;
     return grid;
 }
 

@@ -14,8 +14,8 @@
  * keep, and the signature of the call in its high half: a peer that makes another call is found
  * out at the first tile.
  */
-#ifndef FLCI_CUDA_PEER_SYNC_CUH
-#define FLCI_CUDA_PEER_SYNC_CUH
+#ifndef FLCI_TRANSPORT_CUDA_P2P_PEER_SYNC_CUH
+#define FLCI_TRANSPORT_CUDA_P2P_PEER_SYNC_CUH
 
 #include "cuda/ptx.cuh"
 #include "flashcomm/status.h"
@@ -79,17 +79,27 @@ static __device__ __noinline__ bool flcd_must_end(const struct flci_p2p_window &
     return false;
 }
 
+/* Counts to wait for, of the two stages; a stage that is not waited for has the base's count. */
+struct flcd_counts {
+    uint32_t base, stage0, stage1;
+};
+
 /*
- * Wait until every peer's flag of this stage and thread block has reached `count`. All lanes of a
- * warp; lane r watches rank r. Returns at once, once anything has failed.
+ * Wait until every peer's flags of this thread block have reached the counts. All lanes of a warp:
+ * lane r watches rank r's flag of stage 0, lane FLCI_P2P_MAX_RANKS + r that of stage 1. Returns at
+ * once, once anything has failed.
  */
 static __device__ __forceinline__ void flcd_wait_peers(const struct flci_p2p_window &window,
-                                                       int stage, uint32_t count,
+                                                       struct flcd_counts counts,
                                                        uint32_t signature, uint32_t lane)
 {
-    const bool watches = (int)lane < window.ranks && (int)lane != window.rank;
-    const uint8_t *flag = window.bases[window.rank] +
-                          flci_p2p_flag_at(stage, watches ? (int)lane : 0, blockIdx.x);
+    const int from = (int)lane % FLCI_P2P_MAX_RANKS, stage = (int)lane / FLCI_P2P_MAX_RANKS;
+    const uint32_t count = stage == 0 ? counts.stage0 : counts.stage1;
+    const bool watches =
+        stage < 2 && count != counts.base && from < window.ranks && from != window.rank;
+    const uint8_t *flag =
+        window.bases[window.rank] +
+        (watches ? flci_p2p_flag_at(stage, from, blockIdx.x) : flci_p2p_flag_at(0, 0, 0));
     uint64_t since = 0;
     uint32_t polls = 0;
     bool done = !watches;
@@ -98,11 +108,11 @@ static __device__ __forceinline__ void flcd_wait_peers(const struct flci_p2p_win
         if ((int32_t)((uint32_t)seen - count) >= 0) {
             done = true;
             if ((uint32_t)(seen >> 32) != signature) {
-                flcd_fail(window, FLC_ERR_MISMATCH, (int)lane, stage);
+                flcd_fail(window, FLC_ERR_MISMATCH, from, stage);
             }
         } else if (++polls % FLCD_POLLS_A_LOOK == 0) {
             since = since == 0 ? flcd_nanoseconds() : since;
-            done = flcd_must_end(window, (int)lane, stage, since);
+            done = flcd_must_end(window, from, stage, since);
         }
     }
     __syncwarp();
