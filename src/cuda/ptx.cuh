@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#define FLCD_ALL_LANES 0xffffffffu
+
 /* ---- Memory order ---- */
 
 static __device__ __forceinline__ uint64_t flcd_ld_acquire_sys_u64(const void *at)
@@ -158,6 +160,26 @@ static __device__ __forceinline__ uint4 flcd_ld_streaming(const void *at)
 static __device__ __forceinline__ void flcd_st_streaming(void *at, uint4 value)
 {
     __stcs((uint4 *)at, value);
+}
+
+/* Copies of 16 bytes from global to shared memory, past the first-level cache. A lane sees what it
+   copied itself once it has waited for all but the last LATER groups that it committed. */
+static __device__ __forceinline__ void flcd_copy_ahead(void *to, const void *from)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                     (uint32_t)__cvta_generic_to_shared(to)),
+                 "l"(from)
+                 : "memory");
+}
+
+static __device__ __forceinline__ void flcd_copy_commit(void)
+{
+    asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+template <int LATER> static __device__ __forceinline__ void flcd_copy_wait(void)
+{
+    asm volatile("cp.async.wait_group %0;" ::"n"(LATER) : "memory");
 }
 
 #endif

@@ -22,7 +22,6 @@
 #define FLCD_PIECES      4
 #define FLCD_PIECE_ELEMS 8
 #define FLCD_PIECE_PAIRS 4
-#define FLCD_ALL_LANES   0xffffffffu
 
 /* ---- Elements ---- */
 
@@ -34,6 +33,14 @@ template <flc_type TYPE> struct flcd_elems {
 static __device__ __forceinline__ uint32_t flcd_piece_at(uint32_t lane, uint32_t piece)
 {
     return 128 * (lane / 4) + 32 * piece + 8 * (lane % 4);
+}
+
+/* Where vector `i` of 16 bytes of a lane's elements is in a unit. */
+template <flc_type TYPE>
+static __device__ __forceinline__ uint32_t flcd_vector_at(uint32_t lane, int i)
+{
+    constexpr int elem_bytes = TYPE == FLC_FLOAT32 ? 4 : 2, vectors = elem_bytes / 2;
+    return elem_bytes * flcd_piece_at(lane, (uint32_t)(i / vectors)) + 16 * (i % vectors);
 }
 
 /* Units whose address has the alignment of an element only, out of line: rare, and slow. */
@@ -112,6 +119,37 @@ static __device__ __forceinline__ void flcd_store_unit(uint8_t *dst, bool is_ali
             const uint32_t *from = elems.words + 4 * (vectors * k + v);
             const uint4 x = make_uint4(from[0], from[1], from[2], from[3]);
             flcd_st_streaming(at, x);
+        }
+    }
+}
+
+/* Out of line: a division is long, and few calls need one. */
+static __device__ __noinline__ void flcd_divide_through(float *x, float divisor)
+{
+    for (int i = 0; i < FLCD_LANE_ELEMS; i++) {
+        x[i] /= divisor;
+    }
+}
+
+/* By an integer, 1 for nothing; powers of two by multiplication, which is as exact. */
+static __device__ __forceinline__ void flcd_divide(float (&x)[32], float divisor)
+{
+    if ((__float_as_uint(divisor) & 0x007fffffu) != 0) {
+        float y[32];
+#pragma unroll
+        for (int i = 0; i < 32; i++) {
+            y[i] = x[i];
+        }
+        flcd_divide_through(y, divisor);
+#pragma unroll
+        for (int i = 0; i < 32; i++) {
+            x[i] = y[i];
+        }
+    } else if (divisor != 1.0f) {
+        const float factor = __uint_as_float(0x7f000000u - __float_as_uint(divisor));
+#pragma unroll
+        for (int i = 0; i < 32; i++) {
+            x[i] *= factor;
         }
     }
 }

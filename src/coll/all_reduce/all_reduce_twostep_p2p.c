@@ -83,9 +83,9 @@ static flc_status load(const void *kernel)
 {
     struct cudaFuncAttributes attributes;
     cudaError_t error = cudaFuncGetAttributes(&attributes, kernel);
-    if (error == cudaSuccess && shared_bytes(kernel) > 0) {
+    if (error == cudaSuccess && kernel == flci_twostep_p2p_kernel_any()) {
         error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                     (int)shared_bytes(kernel));
+                                     FLCI_TWOSTEP_ANY_SHARED);
     }
     return flci_cuda_check(error, "loading an all-reduce kernel");
 }
@@ -115,7 +115,7 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 
 /* What all ranks must agree on, in 32 bits. */
 static uint32_t signature_of(const struct flci_all_reduce_p2p *call,
-                             const struct flci_twostep_p2p_args *args)
+                             uint32_t thread_blocks)
 {
     const uint64_t parts[] = {
         call->count,
@@ -126,7 +126,7 @@ static uint32_t signature_of(const struct flci_all_reduce_p2p *call,
         (uint64_t)call->gather.bits | (uint64_t)call->gather.scheme << 8 |
             (uint64_t)call->gather.spikes << 16 | (uint64_t)call->gather.metadata << 24 |
             (uint64_t)call->gather.group << 32 | (uint64_t)call->gather.search << 48,
-        (uint64_t)args->tiles | (uint64_t)args->tile_blocks << 32,
+        thread_blocks,
     };
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -148,34 +148,38 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
         .count = call->count,
         .chunk_blocks = (uint32_t)(blocks / (uint64_t)p2p->window.ranks),
         .longer_chunks = (uint32_t)(blocks % (uint64_t)p2p->window.ranks),
+        .short_owner = -1,
         .type = call->type,
         .flags = call->flags,
         .divisor = call->op == FLC_AVG ? (float)p2p->window.ranks : 1.0f,
         .reduce = flcd_layout_of(call->reduce, call->type),
         .gather = flcd_layout_of(call->gather, call->type),
     };
-    struct flci_twostep_grid grid;
+    struct flci_twostep_space space;
     void *params[] = {&args};
     int blocks_a_sm = 0;
-    int64_t tile_blocks = 0;
+    uint32_t thread_blocks;
     FLCI_TRY(flci_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
                                  &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes(kernel)),
                              "asking for an all-reduce kernel's occupancy"));
-    FLCI_TRY(flci_param_int(FLCI_PARAM_CUDA_TILE_BLOCKS, &tile_blocks));
-    grid = flci_twostep_grid(&(struct flci_twostep_space){
-        .blocks = blocks,
-        .ranks = p2p->window.ranks,
+    if (kernel != flci_twostep_p2p_kernel_any() && call->count % FLC_BLOCK_ELEMS != 0) {
+        args.short_owner = blocks < (uint64_t)p2p->window.ranks ? (int)blocks - 1
+                                                                : p2p->window.ranks - 1;
+    }
+    args.longest_chunk = args.chunk_blocks + (args.longer_chunks > 0);
+    space = (struct flci_twostep_space){
+        .chunk_blocks = args.longest_chunk,
         .stride = args.reduce.stride > args.gather.stride ? args.reduce.stride : args.gather.stride,
         .inbox_bytes = p2p->window.inbox_bytes,
         .resident = p2p->sms * blocks_a_sm,
         .max_blocks = p2p->max_blocks,
-        .tile_blocks = (uint32_t)tile_blocks,
-    });
-    args.tiles = grid.tiles;
-    args.tile_blocks = grid.tile_blocks;
-    args.lag = getenv("FLC_LAG") ? (uint32_t)atoi(getenv("FLC_LAG")) : 2;
-    args.signature = signature_of(call, &args);
-    return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){grid.thread_blocks, 1, 1},
+    };
+    thread_blocks = flci_twostep_thread_blocks(&space);
+    args.reduce_lag = getenv("FLC_LR") ? (uint32_t)atoi(getenv("FLC_LR")) : 5;
+    args.gather_lag = args.reduce_lag + (getenv("FLC_LG") ? (uint32_t)atoi(getenv("FLC_LG")) : 4);
+    args.flag_steps = getenv("FLC_FS") ? (uint32_t)atoi(getenv("FLC_FS")) : 2;
+    args.signature = signature_of(call, thread_blocks);
+    return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){thread_blocks, 1, 1},
                                             (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params,
                                             shared_bytes(kernel), stream),
                            "launching an all-reduce kernel");

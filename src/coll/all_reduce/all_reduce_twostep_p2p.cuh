@@ -4,47 +4,44 @@
  * The fused two-step all-reduce: quantize, exchange, sum, requantize and gather in one kernel over
  * peer-mapped memory. Its staged twin, and oracle, is all_reduce_twostep.c.
  *
- * Rank r owns chunk r, whole blocks. A thread block takes every gridDim-th tile: tile t is
- * `tile_blocks` blocks of every chunk, at the same place in each. It works in steps; in step i
+ * Rank r owns chunk r, whole blocks. A thread block takes every gridDim-th block of each chunk, one
+ * of every chunk in a step, and each of its four working warps a quarter of it, a unit. In step v
  *
- *   1. send    tile i: own elements of every peer's chunk, encoded      -> inbox 0 of that peer
- *   2. reduce  tile i - 1: sum own elements and inbox 0, encode the sum -> inbox 1 of all peers,
- *              and what it decodes to                                   -> recv
- *   3. gather  tile i - 2: inbox 1 of every peer, decoded               -> recv
+ *   1. send    block v: own elements of every peer's chunk, encoded
+ *                                                        -> inbox 0 of the peer
+ *   2. reduce  block v - reduce_lag: sum own elements and inbox 0, encode the sum
+ *                                                        -> inbox 1 of all peers,
+ *              and what it decodes to                    -> recv
+ *   3. gather  block v - gather_lag: inbox 1 of every peer, decoded
+ *                                                        -> recv
  *
- * so that a flag has a step's time to arrive before it is waited for. Warps never meet inside a
- * step: each waits for flags by itself, and a spare warp fences and signals (transport/cuda_p2p/peer_sync.cuh).
+ * so that flags, raised every flag_steps, have some steps' time to arrive before they are waited
+ * for. Warps do not meet (but for the base exponent of compact blocks): each waits for flags by
+ * itself, and a spare warp fences and signals (transport/cuda_p2p/peer_sync.cuh). Elements are
+ * copied to shared memory a step ahead, each lane's own, so that their latency costs no registers.
  *
- * An inbox holds FLCI_TWOSTEP_SLOTS tiles of a thread block, in a ring. Nothing more is waited for
- * before a slot is used again. Inbox 0: in step i a warp has seen flag 1 of tile i - 3, set when
- * the peer had reduced that tile. Inbox 1: the sum of tile j goes out after flag 0 of tile j was
- * seen, which the peer set after all its warps had gathered tile j - 3. Between calls: a kernel
- * ends when it has gathered everything, so all peers have reduced everything and inbox 0 is free;
- * and inbox 1 is written only after every peer's flag 0 of this call, that is after its last call
- * ended. So inboxes need no second buffer, and calls no barrier at their end.
+ * An inbox holds FLCI_TWOSTEP_SLOTS blocks of a thread block, in a ring: at least gather_lag +
+ * flag_steps. Nothing more is waited for before a slot is used again. Inbox 0: before a warp sends
+ * block v it has gathered block v - 1 - gather_lag, so its owner had reduced that block. Inbox 1:
+ * the sum of block v goes out after a flag 0 of at least v + 1 was seen, which the peer set after
+ * all its warps had gathered block v - 1 - gather_lag. Between calls: a kernel ends when it has
+ * gathered everything, so all peers have reduced everything and inbox 0 is free; and inbox 1 is
+ * written only after every peer's flag 0 of this call, that is after its last call ended. So inboxes
+ * need no second buffer, and calls no barrier at their end.
  *
  * All thread blocks that wait for each other must be resident: the launcher sees to it.
  */
 #ifndef FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_CUH
 #define FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_CUH
 
-#include "coll/all_reduce/all_reduce_twostep_p2p_any.cuh"
 #include <type_traits>
 
+#include "codec/cuda/unit_narrow.cuh"
 #include "codec/cuda/unit_raw.cuh"
+#include "coll/all_reduce/all_reduce_twostep_p2p_places.cuh"
 
-/* Where a unit of work is: which block of a chunk, which unit of that block. */
-struct flcd_work {
-    uint32_t block, unit;
-};
-
-/* What warps of a thread block share. */
-struct flcd_twostep_shared {
-    uint32_t progress[2][FLCI_TWOSTEP_WORKERS]; /* tiles sent, and reduced, by each warp */
-    float largest[2][FLCI_TWOSTEP_WORKERS];
-};
-
-/* The largest of all warps' values; two of these in turn need one barrier each. */
+/* The largest of the values that a block's warps have; two of these in turn need one barrier
+   each. */
 struct flcd_share {
     struct flcd_twostep_shared *shared;
     uint32_t warp, lane;
@@ -64,490 +61,374 @@ struct flcd_share {
     }
 };
 
-static __device__ __forceinline__ void flcd_report_progress(uint32_t *progress, uint32_t tiles,
-                                                            uint32_t lane)
-{
-    __syncwarp();
-    if (lane == 0) {
-        flcd_st_release_block_u32(progress, tiles);
-    }
-}
-
-template <class CODEC, flc_type TYPE, int RANKS> struct flcd_twostep {
-    static constexpr uint32_t elem_bytes = TYPE == FLC_FLOAT32 ? 4 : 2;
-    using packet = typename CODEC::packet;
-
-    const struct flci_twostep_p2p_args &args;
-    struct flcd_any_scratch *scratch; /* the window's: a buffer has one short block at most */
-    struct flcd_share share;
-    uint32_t lane, warp;
-    bool send_aligned, recv_aligned;
-
-    __device__ __forceinline__ int ranks() const
-    {
-        return RANKS != 0 ? RANKS : args.window.ranks;
-    }
-
-    __device__ __forceinline__ int rank() const
-    {
-        return args.window.rank;
-    }
-
-    /* Unit `step` of this warp in a tile: whole blocks for a warp, or, where the warps of a block
-       share its base exponent, a quarter of each. */
-    __device__ __forceinline__ struct flcd_work work_at(uint32_t step, bool shares) const
-    {
-        const uint32_t v =
-            shares ? FLCI_TWOSTEP_WORKERS * step + warp : warp * units_a_warp() + step;
-        return {v / FLCD_UNITS, v % FLCD_UNITS};
-    }
-
-    __device__ __forceinline__ uint32_t units_a_warp() const
-    {
-        return args.tile_blocks * FLCD_UNITS / FLCI_TWOSTEP_WORKERS;
-    }
-
-    /* Place of a block in an inbox. */
-    __device__ __forceinline__ uint64_t slot_of(uint32_t step, uint32_t block, uint32_t stride) const
-    {
-        const uint32_t slot = blockIdx.x * FLCI_TWOSTEP_SLOTS + step % FLCI_TWOSTEP_SLOTS;
-        return (uint64_t)(slot * args.tile_blocks + block) * stride;
-    }
-
-    __device__ __forceinline__ uint8_t *inbox(int stage, int to, int from) const
-    {
-        return args.window.bases[to] +
-               flci_p2p_inbox_at(ranks(), args.window.inbox_bytes, stage, to, from);
-    }
-
-    /* Block of the buffer that is block `block` of a tile in a rank's chunk; false if there is no
-       such block. */
-    __device__ __forceinline__ bool find(int owner, uint32_t tile, uint32_t block,
-                                         uint64_t *found) const
-    {
-        const uint32_t in_chunk = tile * args.tile_blocks + block, r = (uint32_t)owner;
-        *found = (uint64_t)args.chunk_blocks * r + min(r, args.longer_chunks) + in_chunk;
-        return in_chunk < args.chunk_blocks + (r < args.longer_chunks);
-    }
-
-    __device__ __forceinline__ bool is_short(uint64_t block) const
-    {
-        return (block + 1) * FLC_BLOCK_ELEMS > args.count;
-    }
-
-    __device__ __forceinline__ uint64_t byte_of(uint64_t block, uint32_t unit) const
-    {
-        return (block * FLC_BLOCK_ELEMS + unit * FLCD_UNIT_ELEMS) * elem_bytes;
-    }
-
-    /* ---- 1. send ---- */
-
-    __device__ __forceinline__ void send(uint32_t step, uint32_t tile) const
-    {
-        const bool shares = args.reduce.format.metadata == FLC_COMPACT;
-        for (int turn = 1; turn < ranks(); turn++) { /* no two ranks start at the same peer */
-            const int to = (rank() + turn) % ranks();
-            uint8_t *peer = inbox(0, to, rank());
-            for (uint32_t i = 0; i < units_a_warp(); i++) {
-                const struct flcd_work work = work_at(i, shares);
-                uint64_t block;
-                if (!find(to, tile, work.block, &block)) {
-                    continue;
-                }
-                uint8_t *wire = peer + slot_of(step, work.block, args.reduce.stride);
-                if (is_short(block)) {
-                    if (work.unit == 0) {
-                        flcd_any_send(args, scratch, block, wire);
-                    }
-                    continue;
-                }
-                flcd_elems<TYPE> elems;
-                packet p;
-                flcd_load_unit<TYPE>(args.send + byte_of(block, work.unit), send_aligned, lane,
-                                     elems);
-                CODEC::encode_elems(args.reduce, lane, elems, share, p);
-                CODEC::store(args.reduce, wire, work.unit, lane, p);
-            }
-        }
-    }
-
-    /* ---- 2. reduce ---- */
-
-    __device__ __forceinline__ void load_from(int from, uint32_t step, const struct flcd_work &work,
-                                              packet &p) const
-    {
-        CODEC::load(args.reduce,
-                    inbox(0, rank(), from) + slot_of(step, work.block, args.reduce.stride),
-                    work.unit, lane, p);
-    }
-
-    /* Sum over the ranks in order. With two the order makes no difference. */
-    __device__ __forceinline__ void sum(uint32_t step, const struct flcd_work &work,
-                                        const flcd_elems<TYPE> &own, float (&x)[32]) const
-    {
-        packet p;
-        if constexpr (RANKS == 2) {
-            load_from(1 - rank(), step, work, p);
-            flcd_widen<TYPE>(own, x);
-            CODEC::template add<true>(args.reduce, lane, p, x);
-        } else {
-#pragma unroll
-            for (int i = 0; i < 32; i++) {
-                x[i] = -0.0f; /* the one start that leaves the first rank's value as it is */
-            }
-            for (int from = 0; from < ranks(); from++) {
-                if (from == rank()) {
-                    float y[32];
-                    flcd_widen<TYPE>(own, y);
-#pragma unroll
-                    for (int i = 0; i < 32; i++) {
-                        x[i] += y[i];
-                    }
-                } else {
-                    load_from(from, step, work, p);
-                    CODEC::template add<true>(args.reduce, lane, p, x);
-                }
-            }
-        }
-    }
-
-    __device__ __forceinline__ void reduce(uint32_t step, uint32_t tile) const
-    {
-        const bool shares = args.gather.format.metadata == FLC_COMPACT;
-        for (uint32_t i = 0; i < units_a_warp(); i++) {
-            const struct flcd_work work = work_at(i, shares);
-            const uint64_t slot = slot_of(step, work.block, args.gather.stride);
-            uint64_t block;
-            if (!find(rank(), tile, work.block, &block)) {
-                continue;
-            }
-            if (is_short(block)) {
-                if (work.unit == 0) {
-                    flcd_any_reduce(args, scratch, block,
-                                    slot_of(step, work.block, args.reduce.stride), slot);
-                }
-                continue;
-            }
-            flcd_elems<TYPE> elems;
-            packet p;
-            float x[32];
-            flcd_load_unit<TYPE>(args.send + byte_of(block, work.unit), send_aligned, lane, elems);
-            sum(step, work, elems, x);
-            if (args.divisor != 1.0f) {
-#pragma unroll
-                for (int j = 0; j < 32; j++) {
-                    x[j] = x[j] / args.divisor;
-                }
-            }
-            CODEC::encode_sum(args.gather, lane, x, share, p, elems);
-            for (int turn = 1; turn < ranks(); turn++) {
-                const int to = (rank() + turn) % ranks();
-                CODEC::store(args.gather, inbox(1, to, rank()) + slot, work.unit, lane, p);
-            }
-            flcd_store_unit<TYPE>(args.recv + byte_of(block, work.unit), recv_aligned, lane, elems);
-        }
-    }
-
-    /* ---- 3. gather ---- */
-
-    __device__ __forceinline__ void gather(uint32_t step, uint32_t tile) const
-    {
-        for (int turn = 1; turn < ranks(); turn++) {
-            const int from = (rank() + turn) % ranks();
-            const uint8_t *own = inbox(1, rank(), from);
-            for (uint32_t i = 0; i < units_a_warp(); i++) {
-                const struct flcd_work work = work_at(i, false);
-                uint64_t block;
-                if (!find(from, tile, work.block, &block)) {
-                    continue;
-                }
-                const uint8_t *wire = own + slot_of(step, work.block, args.gather.stride);
-                if (is_short(block)) {
-                    if (work.unit == 0) {
-                        flcd_any_gather(args, scratch, block, wire);
-                    }
-                    continue;
-                }
-                flcd_elems<TYPE> elems;
-                packet p;
-                CODEC::load(args.gather, wire, work.unit, lane, p);
-                CODEC::decode(args.gather, lane, p, elems);
-                flcd_store_unit<TYPE>(args.recv + byte_of(block, work.unit), recv_aligned, lane,
-                                      elems);
-            }
-        }
-    }
-
-    __device__ __forceinline__ void steps(struct flcd_twostep_shared &shared, uint32_t epoch,
-                                          uint32_t tiles) const
-    {
-        const uint32_t lag = args.lag, stride = gridDim.x;
-        for (uint32_t step = 0; step < tiles + 2 * lag; step++) {
-            const uint32_t tile = blockIdx.x + step * stride;
-            const bool reduces = step >= lag && step - lag < tiles, gathers = step >= 2 * lag;
-            if (step < tiles) {
-                send(step, tile);
-                flcd_report_progress(&shared.progress[0][warp], step + 1, lane);
-            }
-            flcd_wait_peers(args.window,
-                            {epoch, reduces ? epoch + step - lag + 1 : epoch,
-                             gathers ? epoch + step - 2 * lag + 1 : epoch},
-                            args.signature, lane);
-            if (reduces) {
-                reduce(step - lag, tile - lag * stride);
-                flcd_report_progress(&shared.progress[1][warp], step - lag + 1, lane);
-            }
-            if (gathers) {
-                gather(step - 2 * lag, tile - 2 * lag * stride);
-            }
-        }
-    }
+/* Elements on their way to a lane: 16 bytes for each lane of a warp, so many times. */
+template <flc_type TYPE> struct flcd_ahead {
+    static constexpr int vectors = TYPE == FLC_FLOAT32 ? 8 : 4;
+    uint4 x[vectors][32], own[vectors][32];
 };
 
-/* The spare warp: tells the peers how far the slowest worker is. */
-static __device__ __forceinline__ void flcd_twostep_signal(const struct flci_twostep_p2p_args &args,
-                                                           const struct flcd_twostep_shared &shared,
-                                                           uint32_t epoch, uint32_t tiles,
-                                                           uint32_t lane)
-{
-    const uint32_t *own = &shared.progress[0][0] + lane % (2 * FLCI_TWOSTEP_WORKERS);
-    uint32_t sent = 0, reduced = 0;
-    while (reduced < tiles) {
-        const uint32_t seen = flcd_ld_acquire_block_u32(own);
-        const bool is_first = lane % (2 * FLCI_TWOSTEP_WORKERS) < FLCI_TWOSTEP_WORKERS;
-        const uint32_t all_sent = __reduce_min_sync(FLCD_ALL_LANES, is_first ? seen : ~0u);
-        const uint32_t all_reduced = __reduce_min_sync(FLCD_ALL_LANES, is_first ? ~0u : seen);
-        __syncwarp();
-        if (all_sent == sent && all_reduced == reduced) {
-            __nanosleep(32);
-            continue;
-        }
-        flcd_fence_sys();
-        if (all_sent != sent) {
-            flcd_signal_peers(args.window, 0, epoch + all_sent, args.signature, lane);
-        }
-        if (all_reduced != reduced) {
-            flcd_signal_peers(args.window, 1, epoch + all_reduced, args.signature, lane);
-        }
-        sent = all_sent;
-        reduced = all_reduced;
-    }
-}
+/* Of any number of ranks. */
+template <class CODEC, flc_type TYPE> struct flcd_worker {
+    static constexpr uint32_t elem_bytes = TYPE == FLC_FLOAT32 ? 4 : 2;
+    static constexpr int vectors = flcd_ahead<TYPE>::vectors;
+    using packet = typename CODEC::packet;
+    using elems = flcd_elems<TYPE>;
+    using buffer = uint4[vectors][32];
 
-/* ---- Two ranks ---- */
+    struct flcd_places places;
+    struct flcd_ahead<TYPE> *ahead;
+    struct flcd_share share;
 
-/*
- * The same steps for two ranks, cut finer: a warp takes one unit of one block at a time, so that
- * what its next arithmetic needs can be loaded before it waits for anything. Step v is unit
- * v % tile_blocks of tile v / tile_blocks; flags are for tiles.
- */
-template <class CODEC, flc_type TYPE> struct flcd_pair : flcd_twostep<CODEC, TYPE, 2> {
-    using base = flcd_twostep<CODEC, TYPE, 2>;
-    using packet = typename base::packet;
-
-    /* A block of a chunk that is this warp's to work on. */
-    struct place {
-        uint64_t block; /* of the buffer */
-        uint32_t slot;  /* block of the ring */
-        bool is_full, is_short;
-    };
-
-    __device__ __forceinline__ struct place place_of(int owner, uint32_t v) const
+    __device__ __forceinline__ int ranks(void) const
     {
-        const uint32_t tile = v / this->args.tile_blocks, block = v % this->args.tile_blocks;
-        struct place place;
-        const bool is_there =
-            this->find(owner, blockIdx.x + tile * gridDim.x, block, &place.block);
-        place.slot = (blockIdx.x * FLCI_TWOSTEP_SLOTS + tile % FLCI_TWOSTEP_SLOTS) *
-                         this->args.tile_blocks +
-                     block;
-        place.is_short = is_there && this->is_short(place.block);
-        place.is_full = is_there && !place.is_short;
-        return place;
+        return places.args.window.ranks;
     }
 
-    __device__ __forceinline__ void load(const struct place &place, flcd_elems<TYPE> &x) const
+    __device__ __forceinline__ int rank(void) const
     {
-        if (place.is_full) {
-            flcd_load_unit<TYPE>(this->args.send + this->byte_of(place.block, this->warp),
-                                 this->send_aligned, this->lane, x);
+        return places.args.window.rank;
+    }
+
+    /* Peers in an order in which no two ranks meet at the same one: turn 1 to ranks - 1. */
+    __device__ __forceinline__ int peer(int turn) const
+    {
+        return (rank() + turn) % ranks();
+    }
+
+    /* ---- Elements ---- */
+
+    /* This warp's unit of a block of a chunk, in bytes from the start of the buffer. */
+    __device__ __forceinline__ uint64_t unit_at(int owner, uint32_t block) const
+    {
+        return ((places.first_block(owner) + block) * FLC_BLOCK_ELEMS +
+                places.warp * FLCD_UNIT_ELEMS) *
+               elem_bytes;
+    }
+
+    __device__ __forceinline__ bool is_aligned(const void *buffer_start) const
+    {
+        return ((uintptr_t)buffer_start & 15) == 0;
+    }
+
+    /* Begin to copy a unit's elements, if there are any; always one group of copies. */
+    __device__ __forceinline__ void begin(bool is_there, int owner, uint32_t block,
+                                          buffer &into) const
+    {
+        const uint8_t *send = places.args.send;
+        if (is_there && block < places.full_blocks(owner) && is_aligned(send)) {
+            const uint8_t *from = send + unit_at(owner, block);
+#pragma unroll
+            for (int i = 0; i < vectors; i++) {
+                flcd_copy_ahead(&into[i][places.lane],
+                                from + flcd_vector_at<TYPE>(places.lane, i));
+            }
         }
+        flcd_copy_commit();
     }
 
-    __device__ __forceinline__ void store(const struct place &place,
-                                          const flcd_elems<TYPE> &x) const
+    /* What begin() copied, all groups but the last `later` ones being complete. */
+    template <int LATER>
+    __device__ __forceinline__ void finish(int owner, uint32_t block, const buffer &from,
+                                           elems &x) const
     {
-        flcd_store_unit<TYPE>(this->args.recv + this->byte_of(place.block, this->warp),
-                              this->recv_aligned, this->lane, x);
-    }
-
-    __device__ __forceinline__ void send(const struct place &place, uint8_t *inbox,
-                                         const flcd_elems<TYPE> &x) const
-    {
-        const auto &args = this->args;
-        uint8_t *wire = inbox + (uint64_t)place.slot * args.reduce.stride;
-        if (place.is_full) {
-            packet p;
-            CODEC::encode_elems(args.reduce, this->lane, x, this->share, p);
-            CODEC::store(args.reduce, wire, this->warp, this->lane, p);
-        } else if (place.is_short && this->warp == 0) {
-            flcd_any_send(args, this->scratch, place.block, wire);
+        const uint8_t *send = places.args.send;
+        flcd_copy_wait<LATER>();
+        if (is_aligned(send)) {
+#pragma unroll
+            for (int i = 0; i < vectors; i++) {
+                const uint4 v = from[i][places.lane];
+                x.words[4 * i] = v.x;
+                x.words[4 * i + 1] = v.y;
+                x.words[4 * i + 2] = v.z;
+                x.words[4 * i + 3] = v.w;
+            }
+        } else {
+            flcd_load_unit<TYPE>(send + unit_at(owner, block), false, places.lane, x);
         }
     }
 
-    __device__ __forceinline__ void reduce(const struct place &place, uint8_t *inbox,
-                                           flcd_elems<TYPE> &own, const packet &theirs) const
+    __device__ __forceinline__ void store(int owner, uint32_t block, const elems &x) const
     {
-        const auto &args = this->args;
-        const uint64_t at = (uint64_t)place.slot * args.gather.stride;
-        if (place.is_full) {
-            float x[32];
-            packet p;
-            flcd_widen<TYPE>(own, x);
-            CODEC::template add<true>(args.reduce, this->lane, theirs, x);
-            if (args.divisor != 1.0f) {
+        uint8_t *recv = places.args.recv;
+        flcd_store_unit<TYPE>(recv + unit_at(owner, block), is_aligned(recv), places.lane, x);
+    }
+
+    __device__ __forceinline__ void load(int stage, int from, uint32_t v,
+                                         const struct flcd_layout &layout, packet &p) const
+    {
+        CODEC::load(layout,
+                    places.inbox(stage, rank(), from) + places.slot_of(v, layout.stride),
+                    places.warp, places.lane, p);
+    }
+
+    /* ---- Steps ---- */
+
+    __device__ __forceinline__ void send(uint32_t v, uint32_t steps) const
+    {
+        const struct flcd_layout &layout = places.args.reduce;
+        const uint32_t block = places.block_in_chunk(v);
+        for (int turn = 1; turn < ranks(); turn++) {
+            const int to = peer(turn);
+            const bool is_full = v < steps && block < places.full_blocks(to);
+            const bool is_last = turn + 1 == ranks();
+            elems x;
+            if (is_full) { /* the first one's copy is older than that of `own` */
+                if (turn == 1) {
+                    finish<1>(to, block, ahead->x, x);
+                } else {
+                    finish<0>(to, block, ahead->x, x);
+                }
+            }
+            begin(v + is_last < steps, is_last ? peer(1) : peer(turn + 1),
+                  is_last ? places.block_in_chunk(v + 1) : block, ahead->x);
+            if (is_full) {
+                packet p;
+                CODEC::encode_elems(layout, places.lane, x, share, p);
+                CODEC::store(layout,
+                             places.inbox(0, to, rank()) + places.slot_of(v, layout.stride),
+                             places.warp, places.lane, p);
+            }
+        }
+    }
+
+    /* Sum over the ranks in order. */
+    __device__ __forceinline__ void sum(uint32_t v, const elems &own, float (&x)[32]) const
+    {
+        const struct flcd_layout &layout = places.args.reduce;
+#pragma unroll
+        for (int i = 0; i < 32; i++) {
+            x[i] = -0.0f; /* the one start that leaves the first rank's value as it is */
+        }
+        for (int from = 0; from < ranks(); from++) {
+            if (from == rank()) {
+                float y[32];
+                flcd_widen<TYPE>(own, y);
 #pragma unroll
                 for (int i = 0; i < 32; i++) {
-                    x[i] *= 0.5f; /* exactly as a division by 2 */
+                    x[i] += y[i];
                 }
+            } else {
+                packet p;
+                load(0, from, v, layout, p);
+                CODEC::template add<true>(layout, places.lane, p, x);
             }
-            CODEC::encode_sum(args.gather, this->lane, x, this->share, p, own);
-            CODEC::store(args.gather, inbox + at, this->warp, this->lane, p);
-            store(place, own);
-        } else if (place.is_short && this->warp == 0) {
-            flcd_any_reduce(args, this->scratch, place.block,
-                            (uint64_t)place.slot * args.reduce.stride, at);
         }
     }
 
-    __device__ __forceinline__ void gather(const struct place &place, const uint8_t *inbox,
-                                           const packet &theirs) const
+    __device__ __forceinline__ void reduce(uint32_t v, uint32_t block) const
     {
-        const auto &args = this->args;
-        if (place.is_full) {
-            flcd_elems<TYPE> x;
-            CODEC::decode(args.gather, this->lane, theirs, x);
-            store(place, x);
-        } else if (place.is_short && this->warp == 0) {
-            flcd_any_gather(args, this->scratch, place.block,
-                            inbox + (uint64_t)place.slot * args.gather.stride);
+        const struct flcd_layout &layout = places.args.gather;
+        elems own;
+        packet p;
+        float x[32];
+        finish<1>(rank(), block, ahead->own, own);
+        sum(v, own, x);
+        flcd_divide(x, places.args.divisor);
+        CODEC::encode_sum(layout, places.lane, x, share, p, own);
+        for (int turn = 1; turn < ranks(); turn++) {
+            CODEC::store(layout,
+                         places.inbox(1, peer(turn), rank()) + places.slot_of(v, layout.stride),
+                         places.warp, places.lane, p);
+        }
+        store(rank(), block, own);
+    }
+
+    __device__ __forceinline__ void gather(uint32_t v, uint32_t block) const
+    {
+        const struct flcd_layout &layout = places.args.gather;
+        for (int turn = 1; turn < ranks(); turn++) {
+            const int from = peer(turn);
+            elems x;
+            packet p;
+            if (block < places.full_blocks(from)) {
+                load(1, from, v, layout, p);
+                CODEC::decode(layout, places.lane, p, x);
+                store(from, block, x);
+            }
         }
     }
 
-    __device__ __forceinline__ void steps(struct flcd_twostep_shared &shared, uint32_t epoch,
-                                          uint32_t tiles) const
+    __device__ __forceinline__ void run(struct flcd_twostep_shared &shared, uint32_t epoch,
+                                        uint32_t steps) const
     {
-        const auto &args = this->args;
-        const int me = this->rank(), peer = 1 - me;
-        const uint32_t lane = this->lane, a_tile = args.tile_blocks;
-        const uint32_t units = tiles * a_tile, lag = args.lag * a_tile;
-        uint8_t *const their_inbox0 = this->inbox(0, peer, me);
-        uint8_t *const their_inbox1 = this->inbox(1, peer, me);
-        const uint8_t *const inbox0 = this->inbox(0, me, peer);
-        const uint8_t *const inbox1 = this->inbox(1, me, peer);
-        struct place sending = place_of(peer, 0);
-        flcd_elems<TYPE> x;
-        load(sending, x);
-        for (uint32_t v = 0; v < units + 2 * lag; v++) {
-            const bool reduces = v >= lag && v - lag < units, gathers = v >= 2 * lag;
-            struct place reducing = {0, 0, false, false}, gathering = {0, 0, false, false};
-            flcd_elems<TYPE> own;
-            packet theirs, sum;
-            if (v < units) {
-                send(sending, their_inbox0, x);
-                if ((v + 1) % a_tile == 0) {
-                    flcd_report_progress(&shared.progress[0][this->warp], (v + 1) / a_tile, lane);
-                }
+        const uint32_t lag = places.args.reduce_lag, gather_lag = places.args.gather_lag;
+        struct flcd_watch watch = places.watch(epoch, steps);
+        begin(true, peer(1), places.block_in_chunk(0), ahead->x);
+        flcd_copy_commit(); /* in place of `own` */
+        for (uint32_t v = 0; v < steps + gather_lag; v++) {
+            const bool reduces = v >= lag && v - lag < steps;
+            const uint32_t to_reduce = places.block_in_chunk(v - lag);
+            watch.wait(places.args.window, v, places.args.signature);
+            send(v, steps);
+            if (v < steps) {
+                places.report(shared, 0, v, steps);
             }
+            if (reduces && to_reduce < places.full_blocks(rank())) {
+                reduce(v - lag, to_reduce);
+            }
+            begin(v + 1 >= lag && v + 1 - lag < steps, rank(),
+                  places.block_in_chunk(v + 1 - lag), ahead->own);
             if (reduces) {
-                reducing = place_of(me, v - lag);
-                load(reducing, own);
+                places.report(shared, 1, v - lag, steps);
             }
-            if (v + 1 < units) {
-                sending = place_of(peer, v + 1);
-                load(sending, x);
+            if (v >= gather_lag) {
+                gather(v - gather_lag, places.block_in_chunk(v - gather_lag));
             }
-            if (v % a_tile == 0) {
-                flcd_wait_peers(args.window,
-                                {epoch, reduces ? epoch + (v - lag) / a_tile + 1 : epoch,
-                                 gathers ? epoch + (v - 2 * lag) / a_tile + 1 : epoch},
-                                args.signature, lane);
-            }
-            if (reducing.is_full) {
-                CODEC::load(args.reduce, inbox0 + (uint64_t)reducing.slot * args.reduce.stride,
-                            this->warp, lane, theirs);
-            }
-            if (gathers) {
-                gathering = place_of(peer, v - 2 * lag);
-                if (gathering.is_full) {
-                    CODEC::load(args.gather,
-                                inbox1 + (uint64_t)gathering.slot * args.gather.stride, this->warp,
-                                lane, sum);
-                }
-            }
-            if (reduces) {
-                reduce(reducing, their_inbox1, own, theirs);
-                if ((v - lag + 1) % a_tile == 0) {
-                    flcd_report_progress(&shared.progress[1][this->warp], (v - lag + 1) / a_tile,
-                                         lane);
-                }
-            }
-            gather(gathering, inbox1, sum);
         }
     }
 };
 
-/* ---- Kernels ---- */
+/*
+ * Of two ranks: the same steps with every address kept in a register, and what comes from the peer
+ * loaded before it is needed.
+ */
+template <class CODEC, flc_type TYPE> struct flcd_pair_worker : flcd_worker<CODEC, TYPE> {
+    using base = flcd_worker<CODEC, TYPE>;
+    using base::ahead;
+    using base::elem_bytes;
+    using base::places;
+    using base::share;
+    using base::vectors;
+    using typename base::buffer;
+    using typename base::elems;
+    using typename base::packet;
 
-template <class WORKER>
-static __device__ __forceinline__ void
-flcd_twostep_run(const struct flci_twostep_p2p_args &args, struct flcd_twostep_shared &shared,
-                 const WORKER &worker, uint32_t warp, uint32_t lane)
-{
-    uint32_t *epochs = (uint32_t *)(args.window.bases[args.window.rank] + FLCI_P2P_EPOCHS_AT);
-    const uint32_t epoch = epochs[blockIdx.x];
-    const uint32_t tiles = (args.tiles - blockIdx.x + gridDim.x - 1) / gridDim.x;
-    if (threadIdx.x < 2 * FLCI_TWOSTEP_WORKERS) {
-        (&shared.progress[0][0])[threadIdx.x] = 0;
+    /* One of the two chunks: this lane's elements of its first block for this thread block. */
+    struct chunk {
+        uint32_t full_steps; /* steps in which its block is full */
+        const uint8_t *send;
+        uint8_t *recv;
+    };
+
+    __device__ __forceinline__ struct chunk chunk_of(int owner) const
+    {
+        const uint32_t full = places.full_blocks(owner), lane = places.lane;
+        const uint64_t at =
+            ((places.first_block(owner) + blockIdx.x) * FLC_BLOCK_ELEMS +
+             places.warp * FLCD_UNIT_ELEMS + 128 * (lane / 4) + 8 * (lane % 4)) *
+            elem_bytes;
+        return {full > blockIdx.x ? (full - blockIdx.x + gridDim.x - 1) / gridDim.x : 0,
+                places.args.send + at, places.args.recv + at};
     }
-    __syncthreads();
-    if (warp == FLCI_TWOSTEP_WORKERS) {
-        flcd_twostep_signal(args, shared, epoch, tiles, lane);
-    } else {
-        worker.steps(shared, epoch, tiles);
+
+    /* From one step's block to the next one's. */
+    __device__ __forceinline__ uint64_t after(uint32_t v) const
+    {
+        return (uint64_t)v * (gridDim.x * (FLC_BLOCK_ELEMS * elem_bytes));
     }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        epochs[blockIdx.x] = epoch + tiles;
-        if (blockIdx.x == 0) {
-            flcd_state_of(args.window, args.window.rank)->calls++;
+
+    __device__ __forceinline__ void begin(const struct chunk &chunk, uint32_t v, bool is_aligned,
+                                          buffer &into) const
+    {
+        if (v < chunk.full_steps && is_aligned) {
+            const uint8_t *from = chunk.send + after(v);
+#pragma unroll
+            for (int i = 0; i < vectors; i++) {
+                flcd_copy_ahead(&into[i][places.lane], from + flcd_vector_at<TYPE>(0, i));
+            }
+        }
+        flcd_copy_commit();
+    }
+
+    __device__ __forceinline__ void finish(const struct chunk &chunk, uint32_t v, bool is_aligned,
+                                           const buffer &from, elems &x) const
+    {
+        flcd_copy_wait<1>();
+        if (is_aligned) {
+#pragma unroll
+            for (int i = 0; i < vectors; i++) {
+                const uint4 word = from[i][places.lane];
+                x.words[4 * i] = word.x;
+                x.words[4 * i + 1] = word.y;
+                x.words[4 * i + 2] = word.z;
+                x.words[4 * i + 3] = word.w;
+            }
+        } else {
+            flcd_load_unit<TYPE>(chunk.send + after(v), false, 0, x);
         }
     }
-}
+
+    __device__ __forceinline__ void run(struct flcd_twostep_shared &shared, uint32_t epoch,
+                                        uint32_t steps) const
+    {
+        const auto &args = places.args;
+        const int me = args.window.rank, peer = 1 - me;
+        const uint32_t lag = args.reduce_lag, gather_lag = args.gather_lag;
+        const bool send_aligned = base::is_aligned(args.send);
+        const bool recv_aligned = base::is_aligned(args.recv);
+        const struct chunk mine = chunk_of(me), theirs = chunk_of(peer);
+        uint8_t *const out0 = places.inbox(0, peer, me) + places.slot_of(0, args.reduce.stride);
+        uint8_t *const out1 = places.inbox(1, peer, me) + places.slot_of(0, args.gather.stride);
+        const uint8_t *const in0 =
+            places.inbox(0, me, peer) + places.slot_of(0, args.reduce.stride);
+        const uint8_t *const in1 =
+            places.inbox(1, me, peer) + places.slot_of(0, args.gather.stride);
+        struct flcd_watch watch = places.watch(epoch, steps);
+        begin(theirs, 0, send_aligned, ahead->x);
+        flcd_copy_commit(); /* in place of `own` */
+        for (uint32_t v = 0; v < steps + gather_lag; v++) {
+            const uint32_t r = v - lag, g = v - gather_lag; /* huge before their time */
+            const bool reduces = r < mine.full_steps, gathers = g < theirs.full_steps;
+            packet contribution, sum, p;
+            elems x;
+            watch.wait(places.args.window, v, places.args.signature);
+            if (reduces) {
+                CODEC::load(args.reduce, in0 + r % FLCI_TWOSTEP_SLOTS * args.reduce.stride,
+                            places.warp, places.lane, contribution);
+            }
+            if (gathers) {
+                CODEC::load(args.gather, in1 + g % FLCI_TWOSTEP_SLOTS * args.gather.stride,
+                            places.warp, places.lane, sum);
+            }
+            if (v < theirs.full_steps) {
+                finish(theirs, v, send_aligned, ahead->x, x);
+            }
+            begin(theirs, v + 1, send_aligned, ahead->x);
+            if (v < theirs.full_steps) {
+                CODEC::encode_elems(args.reduce, places.lane, x, share, p);
+                CODEC::store(args.reduce, out0 + v % FLCI_TWOSTEP_SLOTS * args.reduce.stride,
+                             places.warp, places.lane, p);
+            }
+            if (v < steps) {
+                places.report(shared, 0, v, steps);
+            }
+            if (reduces) {
+                float y[32];
+                finish(mine, r, send_aligned, ahead->own, x);
+                flcd_widen<TYPE>(x, y);
+                CODEC::template add<true>(args.reduce, places.lane, contribution, y);
+                flcd_divide(y, args.divisor);
+                CODEC::encode_sum(args.gather, places.lane, y, share, p, x);
+                CODEC::store(args.gather, out1 + r % FLCI_TWOSTEP_SLOTS * args.gather.stride,
+                             places.warp, places.lane, p);
+                flcd_store_unit<TYPE>(mine.recv + after(r), recv_aligned, 0, x);
+            }
+            begin(mine, r + 1, send_aligned, ahead->own);
+            if (r < steps) {
+                places.report(shared, 1, r, steps);
+            }
+            if (gathers) {
+                CODEC::decode(args.gather, places.lane, sum, x);
+                flcd_store_unit<TYPE>(theirs.recv + after(g), recv_aligned, 0, x);
+            }
+        }
+    }
+};
 
 template <class CODEC, flc_type TYPE, int RANKS, int BLOCKS_A_SM>
 __global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, BLOCKS_A_SM)
     flcd_twostep_kernel(const __grid_constant__ struct flci_twostep_p2p_args args)
 {
     __shared__ struct flcd_twostep_shared shared;
+    __shared__ struct flcd_ahead<TYPE> ahead[FLCI_TWOSTEP_WORKERS];
     const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     uint32_t turn = 0;
-#ifdef FLCD_NO_PAIR
-    using worker_of = flcd_twostep<CODEC, TYPE, RANKS>;
-#else
-    using worker_of = std::conditional_t<RANKS == 2, flcd_pair<CODEC, TYPE>,
-                                         flcd_twostep<CODEC, TYPE, RANKS>>;
-#endif
-    const flcd_twostep<CODEC, TYPE, RANKS> places = {
-        args,
-        (struct flcd_any_scratch *)(args.window.bases[args.window.rank] + FLCI_P2P_SCRATCH_AT),
-        {&shared, warp, lane, &turn},
-        lane,
-        warp,
-        ((uintptr_t)args.send & 15) == 0,
-        ((uintptr_t)args.recv & 15) == 0};
-    const worker_of worker = {places};
-    flcd_twostep_run(args, shared, worker, warp, lane);
+    using worker_of =
+        std::conditional_t<RANKS == 2, flcd_pair_worker<CODEC, TYPE>, flcd_worker<CODEC, TYPE>>;
+    const flcd_worker<CODEC, TYPE> common = {
+        {args, warp, lane}, ahead + warp % FLCI_TWOSTEP_WORKERS, {&shared, warp, lane, &turn}};
+    const worker_of worker = {common};
+    flcd_twostep_run(args, shared, worker);
 }
 
 #endif

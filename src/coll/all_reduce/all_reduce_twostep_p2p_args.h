@@ -14,10 +14,7 @@
 extern "C" {
 #endif
 
-#ifndef FLCI_TWOSTEP_WORKERS
-#define FLCI_TWOSTEP_WORKERS 4
-#endif
- /* warps of a thread block that code; one more signals */
+#define FLCI_TWOSTEP_WORKERS 4 /* warps of a thread block that code; one more signals */
 #define FLCI_TWOSTEP_THREADS (32 * (FLCI_TWOSTEP_WORKERS + 1))
 
 /* Dynamic shared memory of the slow kernel, bytes. */
@@ -29,8 +26,10 @@ struct flci_twostep_p2p_args {
     uint8_t *recv;
     uint64_t count;
     uint32_t chunk_blocks, longer_chunks; /* blocks of a chunk; so many first ones have one more */
-    uint32_t tiles, tile_blocks;
-    uint32_t lag; /* steps from a tile's sending to its sum, and from there to its gathering */
+    int32_t short_owner; /* rank whose chunk ends with a block that is not full; -1: none */
+    uint32_t longest_chunk;          /* blocks */
+    uint32_t reduce_lag, gather_lag; /* steps from sending to summing, and to gathering */
+    uint32_t flag_steps;             /* a power of two: steps that a flag tells of */
     uint32_t signature; /* of the call: what all ranks must agree on */
     flc_type type;
     uint32_t flags;

@@ -17,6 +17,12 @@ template <flc_type TYPE> constexpr int blocks_a_sm = TYPE == FLC_FLOAT32 ? 2 :
 3;
 #endif
 
+#if FLCI_BITS >= 2 && FLCI_BITS <= FLCI_NARROW_BITS
+template <flc_type TYPE> using flcd_common = flcd_narrow_unit<FLCI_BITS, TYPE>;
+#elif FLCI_BITS > 0
+template <flc_type TYPE> using flcd_common = flcd_even<FLCI_BITS, TYPE, true>;
+#endif
+
 template <class CODEC, flc_type TYPE> static const void *kernel_of(int ranks)
 {
     return ranks == 2 ? (const void *)flcd_twostep_kernel<CODEC, TYPE, 2, blocks_a_sm<TYPE>>
@@ -31,7 +37,7 @@ template <flc_type TYPE> static const void *kernel_for(struct flci_twostep_p2p_c
     if (choice.has_spikes || choice.is_rotated) {
         return nullptr;
     }
-    return choice.is_common ? kernel_of<flcd_even<FLCI_BITS, TYPE, true>, TYPE>(choice.ranks)
+    return choice.is_common ? kernel_of<flcd_common<TYPE>, TYPE>(choice.ranks)
                             : kernel_of<flcd_even<FLCI_BITS, TYPE, false>, TYPE>(choice.ranks);
 #endif
 }

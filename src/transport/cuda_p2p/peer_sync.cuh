@@ -24,6 +24,8 @@
 /* Polls between two looks at the clock, the abort flag and the failures of others. */
 #define FLCD_POLLS_A_LOOK 256
 
+#define FLCD_POLL_PAUSE_NS 64
+
 static __device__ __forceinline__ struct flci_p2p_state *
 flcd_state_of(const struct flci_p2p_window &window, int rank)
 {
@@ -79,44 +81,76 @@ static __device__ __noinline__ bool flcd_must_end(const struct flci_p2p_window &
     return false;
 }
 
-/* Counts to wait for, of the two stages; a stage that is not waited for has the base's count. */
-struct flcd_counts {
-    uint32_t base, stage0, stage1;
-};
-
 /*
- * Wait until every peer's flags of this thread block have reached the counts. All lanes of a warp:
- * lane r watches rank r's flag of stage 0, lane FLCI_P2P_MAX_RANKS + r that of stage 1. Returns at
- * once, once anything has failed.
+ * A warp's watch over the flags of its thread block: lane r has rank r's flag of stage 0, lane
+ * FLCI_P2P_MAX_RANKS + r that of stage 1. What a flag said last is kept: often it is enough.
  */
-static __device__ __forceinline__ void flcd_wait_peers(const struct flci_p2p_window &window,
-                                                       struct flcd_counts counts,
-                                                       uint32_t signature, uint32_t lane)
-{
-    const int from = (int)lane % FLCI_P2P_MAX_RANKS, stage = (int)lane / FLCI_P2P_MAX_RANKS;
-    const uint32_t count = stage == 0 ? counts.stage0 : counts.stage1;
-    const bool watches =
-        stage < 2 && count != counts.base && from < window.ranks && from != window.rank;
-    const uint8_t *flag =
-        window.bases[window.rank] +
-        (watches ? flci_p2p_flag_at(stage, from, blockIdx.x) : flci_p2p_flag_at(0, 0, 0));
-    uint64_t since = 0;
-    uint32_t polls = 0;
-    bool done = !watches;
-    while (!done) {
-        const uint64_t seen = flcd_ld_acquire_sys_u64(flag);
-        if ((int32_t)((uint32_t)seen - count) >= 0) {
-            done = true;
-            if ((uint32_t)(seen >> 32) != signature) {
-                flcd_fail(window, FLC_ERR_MISMATCH, from, stage);
+struct flcd_watch {
+    const uint8_t *flag;
+    uint32_t base, seen; /* counts */
+    uint32_t lag, steps; /* in step v, flags of step v - lag are needed, if it is one of `steps` */
+    int from, stage;     /* stage 2 and above: nothing for this lane */
+
+    __device__ __forceinline__ void begin(const struct flci_p2p_window &window, uint32_t epoch,
+                                          uint32_t all_steps, uint32_t lag0, uint32_t lag1,
+                                          uint32_t lane)
+    {
+        from = (int)lane % FLCI_P2P_MAX_RANKS;
+        stage = (int)lane / FLCI_P2P_MAX_RANKS;
+        stage = from < window.ranks && from != window.rank ? stage : 2;
+        base = seen = epoch;
+        lag = stage == 0 ? lag0 : lag1;
+        steps = stage < 2 ? all_steps : 0;
+        flag = window.bases[window.rank] + flci_p2p_flag_at(stage % 2, from, blockIdx.x);
+    }
+
+    /* Until every peer has said that it is done with what step v needs. All lanes of the warp.
+       Returns at once, once anything has failed. */
+    __device__ __forceinline__ void wait(const struct flci_p2p_window &window, uint32_t v,
+                                         uint32_t signature)
+    {
+        const uint32_t needed = v - lag;
+        if (needed < steps && (int32_t)(seen - base - needed) <= 0) {
+            poll(window, base + needed + 1, signature);
+        }
+        __syncwarp();
+    }
+
+    /* Until every peer has finished `count` steps of a stage. */
+    __device__ __forceinline__ void wait_for(const struct flci_p2p_window &window, int of_stage,
+                                             uint32_t count, uint32_t signature)
+    {
+        if (stage == of_stage) {
+            poll(window, base + count, signature);
+        }
+        __syncwarp();
+    }
+
+  private:
+    __device__ __forceinline__ void poll(const struct flci_p2p_window &window, uint32_t count,
+                                         uint32_t signature)
+    {
+        uint64_t since = 0;
+        for (uint32_t polls = 1;; polls++) {
+            const uint64_t value = flcd_ld_acquire_sys_u64(flag);
+            if ((int32_t)((uint32_t)value - count) >= 0) {
+                seen = (uint32_t)value;
+                if ((uint32_t)(value >> 32) != signature) {
+                    flcd_fail(window, FLC_ERR_MISMATCH, from, stage);
+                }
+                return;
             }
-        } else if (++polls % FLCD_POLLS_A_LOOK == 0) {
+            if (polls % FLCD_POLLS_A_LOOK != 0) {
+                __nanosleep(FLCD_POLL_PAUSE_NS); /* without it, polls slow down fences */
+                continue;
+            }
             since = since == 0 ? flcd_nanoseconds() : since;
-            done = flcd_must_end(window, from, stage, since);
+            if (flcd_must_end(window, from, stage, since)) {
+                return;
+            }
         }
     }
-    __syncwarp();
-}
+};
 
 /* All lanes of the signalling warp: lane r tells rank r. */
 static __device__ __forceinline__ void flcd_signal_peers(const struct flci_p2p_window &window,
