@@ -7,8 +7,8 @@
 #include "codec/cuda/codec_kernels_bits.h"
 
 #include "codec/codec_wire.h"
-#include "codec/cuda/unit_even.cuh"
 #include "codec/cuda/unit_formats.h"
+#include "codec/cuda/unit_spiked.cuh"
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
@@ -154,9 +154,11 @@ template <flc_type TYPE>
 static struct flci_cuda_full_kernels kernels_of(flc_format format, flc_type elem_type)
 {
     if (flcd_is_common_format(format)) {
-        return kernels_for<flcd_even<FLCI_BITS, TYPE, true>, TYPE>(elem_type);
+        return format.spikes ? kernels_for<flcd_spiked<FLCI_BITS, TYPE, true>, TYPE>(elem_type)
+                             : kernels_for<flcd_even<FLCI_BITS, TYPE, true>, TYPE>(elem_type);
     }
-    return kernels_for<flcd_even<FLCI_BITS, TYPE, false>, TYPE>(elem_type);
+    return format.spikes ? kernels_for<flcd_spiked<FLCI_BITS, TYPE, false>, TYPE>(elem_type)
+                         : kernels_for<flcd_even<FLCI_BITS, TYPE, false>, TYPE>(elem_type);
 }
 
 extern "C" struct flci_cuda_full_kernels

@@ -12,7 +12,8 @@
 /* Groups smaller than a quad's piece have none, nor spikes with compact metadata. */
 static inline int flcd_has_unit_codec(flc_format format)
 {
-    return format.bits != 0 && format.scheme != FLC_ROTATED && format.group >= 32 && !format.spikes;
+    return format.bits != 0 && format.scheme != FLC_ROTATED && format.group >= 32 &&
+           !(format.spikes && format.metadata == FLC_COMPACT);
 }
 
 /* What the codecs' COMMON is compiled for. */
