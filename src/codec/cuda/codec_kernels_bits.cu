@@ -80,6 +80,35 @@ static __device__ bool is_corrupt(const struct flci_cuda_full_args &args, const 
     return flci_get_scale(format, block + args.layout.scales, group, base_exponent, &zero) == 0;
 }
 
+/* Whether this thread's group has a zero too large for packed bf16, which no encoder writes to so
+   few bits. */
+static __device__ bool has_far_zero(const struct flci_cuda_full_args &args, const uint8_t *block)
+{
+    const flc_format format = args.layout.format;
+    int zero = 0;
+    if (format.metadata == FLC_WIDE && FLCI_BITS <= FLCI_NARROW_BITS &&
+        threadIdx.x < FLC_BLOCK_ELEMS / format.group) {
+        (void)flci_get_scale(format, block + args.layout.scales, threadIdx.x, 0, &zero);
+    }
+    return zero != (int8_t)zero;
+}
+
+/* Rounded, NaN canonical. */
+template <flc_type TYPE>
+static __device__ void store_canonical(const float (&y)[FLCD_LANE_ELEMS], flcd_elems<TYPE> &elems)
+{
+#pragma unroll
+    for (int i = 0; i < FLCD_LANE_ELEMS; i += 2) {
+        if (TYPE == FLC_FLOAT32) {
+            elems.words[i] = flci_bits_of(flci_canonical(y[i]));
+            elems.words[i + 1] = flci_bits_of(flci_canonical(y[i + 1]));
+        } else {
+            elems.words[i / 2] =
+                flci_to_float16(TYPE, y[i]) | (uint32_t)flci_to_float16(TYPE, y[i + 1]) << 16;
+        }
+    }
+}
+
 /* ---- Kernels ---- */
 
 template <class CODEC, flc_type TYPE, flc_type ELEM>
@@ -118,16 +147,14 @@ static __global__ void __launch_bounds__(FLCI_CUDA_FULL_THREADS)
     flcd_elems<ELEM> elems;
     typename CODEC::packet p;
     CODEC::load(args.layout, block, unit, lane, p);
-    if constexpr (ELEM == TYPE) {
-        CODEC::decode(args.layout, lane, p, elems);
+    if (ELEM == TYPE && !__syncthreads_or(has_far_zero(args, block))) {
+        if constexpr (ELEM == TYPE) {
+            CODEC::decode(args.layout, lane, p, elems);
+        }
     } else {
         float y[FLCD_LANE_ELEMS];
         CODEC::template add<false>(args.layout, lane, p, y);
-#pragma unroll
-        for (int i = 0; i < FLCD_LANE_ELEMS; i++) {
-            y[i] = flci_canonical(y[i]);
-        }
-        flcd_narrow<ELEM>(y, elems);
+        store_canonical<ELEM>(y, elems);
     }
     dst += ((size_t)blockIdx.x * FLCD_UNITS + unit) * FLCD_UNIT_ELEMS * elem_bytes<ELEM>;
     flcd_store_unit<ELEM>(dst, is_aligned(dst), lane, elems);

@@ -162,31 +162,26 @@ static __device__ __forceinline__ void flcd_decode_packed(const struct flcd_code
     }
 }
 
-/* As elements, rounded; a group with the NaN mark as canonical NaN. */
+/* As elements, rounded; a group with the NaN mark as canonical NaN. Packed: zeros as encoders write
+   them, from -128 to 127. */
 template <int BITS, flc_type TYPE>
 static __device__ __forceinline__ void flcd_decode_elems(const struct flcd_codes &codes,
                                                          flcd_elems<TYPE> &elems)
 {
-    constexpr bool is_packed = TYPE == FLC_BFLOAT16 && BITS >= 2 && BITS <= FLCI_NARROW_BITS;
     constexpr int words = TYPE == FLC_FLOAT32 ? 8 : 4; /* of a piece */
-    bool is_rare = false;
-    float y[32];
-    if constexpr (is_packed) {
+    bool has_nan = false;
+    if constexpr (TYPE == FLC_BFLOAT16 && BITS >= 2 && BITS <= FLCI_NARROW_BITS) {
         flcd_decode_packed(codes, elems);
     } else {
+        float y[32];
         flcd_decode_floats<BITS, false>(codes, y);
         flcd_narrow<TYPE>(y, elems);
     }
 #pragma unroll
     for (int k = 0; k < FLCD_PIECES; k++) {
-        is_rare |= codes.scales[k] == FLCI_SCALE_NAN;
-        is_rare |= is_packed && codes.zeros[k] != (int8_t)codes.zeros[k]; /* by no encoder */
+        has_nan |= codes.scales[k] == FLCI_SCALE_NAN;
     }
-    if (__any_sync(FLCD_ALL_LANES, is_rare)) {
-        if (is_packed) {
-            flcd_decode_floats<BITS, false>(codes, y);
-            flcd_narrow<TYPE>(y, elems);
-        }
+    if (__any_sync(FLCD_ALL_LANES, has_nan)) {
 #pragma unroll
         for (int i = 0; i < FLCD_PIECES * words; i++) {
             const bool is_nan = codes.scales[i / words] == FLCI_SCALE_NAN;

@@ -33,8 +33,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_spiked {
         if constexpr (TYPE == FLC_BFLOAT16 && COMMON) {
             encode(layout.format, lane, elems, codes.pairs, p.stored);
             open(layout.format, lane, p.stored, codes, spikes);
-            flcd_pack_spiked<BITS>(lane, spikes.min_marks | spikes.max_marks, codes.pairs,
-                                   p.planes);
+            flcd_pack_spiked<BITS>(lane, spikes, codes.pairs, p.planes);
         } else {
             float x[32];
             flcd_widen<TYPE>(elems, x);
@@ -130,7 +129,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_spiked {
     {
         encode(format, lane, x, codes.pairs, p.stored);
         open(format, lane, p.stored, codes, spikes);
-        flcd_pack_spiked<BITS>(lane, spikes.min_marks | spikes.max_marks, codes.pairs, p.planes);
+        flcd_pack_spiked<BITS>(lane, spikes, codes.pairs, p.planes);
     }
 
     /* No clamp anywhere, and no doubt which zero a spike is: the smallest of zeros of both signs
@@ -273,11 +272,12 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_spiked {
     {
         const uint32_t values = flcd_canonical_spikes<TYPE>(stored.spikes);
         flcd_open_groups<BITS, COMMON>(format, lane, stored.scale, 0, codes);
-        spikes.min_marks = spikes.max_marks = 0;
+        spikes = {};
         if constexpr (COMMON) {
-            const bool has_spikes = codes.scales[0] != FLCI_SCALE_NAN;
-            spikes.min_marks = has_spikes ? mark_in_quad(lane, stored.positions & 0xffu) : 0;
-            spikes.max_marks = has_spikes ? mark_in_quad(lane, stored.positions >> 8) : 0;
+            if (codes.scales[0] != FLCI_SCALE_NAN) {
+                find_in_quad(lane, stored.positions & 0xffu, spikes.min);
+                find_in_quad(lane, stored.positions >> 8, spikes.max);
+            }
 #pragma unroll
             for (int k = 0; k < FLCD_PIECES; k++) {
                 spikes.values[k] = values;
@@ -290,21 +290,32 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_spiked {
                 const uint32_t base = flcd_place_of_piece(lane, k, format.group);
                 spikes.values[k] = __shfl_sync(FLCD_ALL_LANES, values, from);
                 if (codes.scales[k] != FLCI_SCALE_NAN) {
-                    spikes.min_marks |= mark_in_piece((positions & 0xffu) - base, k);
-                    spikes.max_marks |= mark_in_piece((positions >> 8) - base, k);
+                    find_in_piece((positions & 0xffu) - base, k, spikes.min);
+                    find_in_piece((positions >> 8) - base, k, spikes.max);
                 }
             }
         }
     }
 
-    static __device__ __forceinline__ uint32_t mark_in_quad(uint32_t lane, uint32_t place)
+    static __device__ __forceinline__ void find_in_quad(uint32_t lane, uint32_t place,
+                                                        struct flcd_spots &spots)
     {
-        return place / 8 % 4 == lane % 4 ? flcd_mark_of(place % 8, place / 32) : 0;
+#pragma unroll
+        for (int k = 0; k < FLCD_PIECES; k++) {
+            spots.is_odd[k] = place % 2;
+        }
+        if (place / 8 % 4 == lane % 4) {
+            spots.add(place % 8, place / 32);
+        }
     }
 
-    static __device__ __forceinline__ uint32_t mark_in_piece(uint32_t place, int k)
+    static __device__ __forceinline__ void find_in_piece(uint32_t place, int k,
+                                                         struct flcd_spots &spots)
     {
-        return place < FLCD_PIECE_ELEMS ? flcd_mark_of(place, (uint32_t)k) : 0;
+        spots.is_odd[k] = place % 2;
+        if (place < FLCD_PIECE_ELEMS) {
+            spots.add(place, (uint32_t)k);
+        }
     }
 };
 
