@@ -23,13 +23,19 @@ target_link_libraries(flashcomm PUBLIC CUDA::cudart_static)
 # A shared library keeps the runtime it holds to itself.
 target_link_options(flashcomm PRIVATE "LINKER:--exclude-libs,ALL")
 
-# The fast kernels, one object for each width and 0 for raw; FLC_ONLY_BITS spares a developer most.
-foreach(bits 0 ${FLC_ONLY_BITS})
-    add_library(flc_all_reduce_p2p_${bits} OBJECT coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
-    target_include_directories(flc_all_reduce_p2p_${bits} PRIVATE ${PROJECT_SOURCE_DIR}/include
+# The fast kernels, one object of each source for each width, and of the all-reduce's for 0, raw;
+# FLC_ONLY_BITS spares a developer most.
+function(flc_add_width bits name source)
+    add_library(${name}_${bits} OBJECT ${source})
+    target_include_directories(${name}_${bits} PRIVATE ${PROJECT_SOURCE_DIR}/include
                                ${CMAKE_CURRENT_SOURCE_DIR})
-    target_compile_definitions(flc_all_reduce_p2p_${bits} PRIVATE FLCI_BITS=${bits})
-    target_sources(flashcomm PRIVATE $<TARGET_OBJECTS:flc_all_reduce_p2p_${bits}>)
-    set_property(SOURCE coll/all_reduce/all_reduce_twostep_p2p.c APPEND PROPERTY
-                 COMPILE_DEFINITIONS FLC_HAS_BITS_${bits}=1)
+    target_compile_definitions(${name}_${bits} PRIVATE FLCI_BITS=${bits})
+    target_sources(flashcomm PRIVATE $<TARGET_OBJECTS:${name}_${bits}>)
+endfunction()
+flc_add_width(0 flc_all_reduce_p2p coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
+foreach(bits ${FLC_ONLY_BITS})
+    flc_add_width(${bits} flc_all_reduce_p2p coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
+    flc_add_width(${bits} flc_codec_kernels codec/cuda/codec_kernels_bits.cu)
+    set_property(SOURCE codec/cuda/codec_kernels.cu coll/all_reduce/all_reduce_twostep_p2p.c
+                 APPEND PROPERTY COMPILE_DEFINITIONS FLC_HAS_BITS_${bits}=1)
 endforeach()

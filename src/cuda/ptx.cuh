@@ -113,6 +113,20 @@ static __device__ __forceinline__ uint32_t flcd_bf16x2_max_nan(uint32_t a, uint3
     return r;
 }
 
+/* 0xffff in each half where they are equal: +0 and -0 are, NaN is not. */
+static __device__ __forceinline__ uint32_t flcd_bf16x2_equal(uint32_t a, uint32_t b)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    uint32_t r;
+    asm("set.eq.u32.bf16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+#else
+    const bool low = __uint_as_float(a << 16) == __uint_as_float(b << 16);
+    const bool high = __uint_as_float(a & 0xffff0000u) == __uint_as_float(b & 0xffff0000u);
+    return (low ? 0xffffu : 0) | (high ? 0xffff0000u : 0);
+#endif
+}
+
 /* a * b + c, rounded once. */
 static __device__ __forceinline__ uint32_t flcd_bf16x2_fma(uint32_t a, uint32_t b, uint32_t c)
 {

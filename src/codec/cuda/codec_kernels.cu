@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: the flashcomm authors
 /*
- * Tensors on the GPU, encoded and decoded by one warp a block of the wire.
+ * Tensors on the GPU: full blocks through the codecs of units (codec_kernels_bits.cu) where their
+ * format has one, all others by one warp a block, here.
  */
 #include "codec/cuda/codec_kernels.h"
 
 #include "base/error.h"
 #include "codec/cuda/block_any.cuh"
+#include "codec/cuda/codec_kernels_bits.h"
+#include "codec/cuda/unit_formats.h"
 
 /* A tensor and its wire. */
 struct tensor {
@@ -112,28 +115,105 @@ static flc_status launched(const char *what, size_t count)
     return FLC_OK;
 }
 
+/* ---- Full blocks ---- */
+
+/* Kernels of the widths that the library was built with. */
+static struct flci_cuda_full_kernels full_kernels(flc_format format, flc_type type,
+                                                  flc_type elem_type)
+{
+    switch (flcd_has_unit_codec(format) ? format.bits : 0) {
+#if defined(FLC_HAS_BITS_1)
+    case 1:
+        return flci_cuda_full_kernels_1(format, type, elem_type);
+#endif
+#if defined(FLC_HAS_BITS_2)
+    case 2:
+        return flci_cuda_full_kernels_2(format, type, elem_type);
+#endif
+#if defined(FLC_HAS_BITS_3)
+    case 3:
+        return flci_cuda_full_kernels_3(format, type, elem_type);
+#endif
+#if defined(FLC_HAS_BITS_4)
+    case 4:
+        return flci_cuda_full_kernels_4(format, type, elem_type);
+#endif
+#if defined(FLC_HAS_BITS_5)
+    case 5:
+        return flci_cuda_full_kernels_5(format, type, elem_type);
+#endif
+#if defined(FLC_HAS_BITS_6)
+    case 6:
+        return flci_cuda_full_kernels_6(format, type, elem_type);
+#endif
+#if defined(FLC_HAS_BITS_7)
+    case 7:
+        return flci_cuda_full_kernels_7(format, type, elem_type);
+#endif
+#if defined(FLC_HAS_BITS_8)
+    case 8:
+        return flci_cuda_full_kernels_8(format, type, elem_type);
+#endif
+    default:
+        return {NULL, NULL};
+    }
+}
+
+/* All full blocks, and how many elements they are; none where there is no kernel. */
+static flc_status launch_full(const void *kernel, const struct tensor &t, const void *from,
+                              void *to, cudaStream_t stream, size_t *done)
+{
+    struct flci_cuda_full_args args = {flcd_layout_of(t.format, t.type), t.block_bytes, t.counts};
+    void *params[] = {&args, &from, &to};
+    const size_t blocks = kernel == NULL ? 0 : t.count / FLC_BLOCK_ELEMS;
+    *done = blocks * FLC_BLOCK_ELEMS;
+    if (blocks == 0) {
+        return FLC_OK;
+    }
+    (void)cudaLaunchKernel(kernel, dim3((unsigned)blocks), dim3(FLCI_CUDA_FULL_THREADS), params, 0,
+                           stream);
+    return launched("a codec's full blocks", *done);
+}
+
+/* Bytes of `count` elements, in memory and, in full blocks, on the wire. */
+static size_t elems_bytes(const struct tensor &t, size_t count)
+{
+    return count * (t.elem_type == FLC_FLOAT32 ? 4 : 2);
+}
+
+static size_t wire_bytes(const struct tensor &t, size_t count)
+{
+    return count / FLC_BLOCK_ELEMS * t.block_bytes;
+}
+
 flc_status flci_cuda_encode(flc_format format, flc_type type, flc_type src_type, const void *src,
                             size_t count, void *wire, struct flci_cuda_counts *counts,
                             cudaStream_t stream)
 {
-    if (count == 0) {
+    struct tensor t = tensor_of(format, type, src_type, count, counts);
+    size_t done;
+    FLCI_TRY(launch_full(full_kernels(format, type, src_type).encode, t, src, wire, stream, &done));
+    t.count -= done;
+    if (t.count == 0) {
         return FLC_OK;
     }
-    /* All blocks by the slow path: a fast one would take the full blocks here. */
-    encode_blocks<<<blocks_of(count), FLCD_LANES, 0, stream>>>(
-        tensor_of(format, type, src_type, count, counts), (const uint8_t *)src, (uint8_t *)wire);
-    return launched("encode", count);
+    encode_blocks<<<blocks_of(t.count), FLCD_LANES, 0, stream>>>(
+        t, (const uint8_t *)src + elems_bytes(t, done), (uint8_t *)wire + wire_bytes(t, done));
+    return launched("encode", t.count);
 }
 
 flc_status flci_cuda_decode(flc_format format, flc_type type, const void *wire, flc_type dst_type,
                             size_t count, void *dst, struct flci_cuda_counts *counts,
                             cudaStream_t stream)
 {
-    if (count == 0) {
+    struct tensor t = tensor_of(format, type, dst_type, count, counts);
+    size_t done;
+    FLCI_TRY(launch_full(full_kernels(format, type, dst_type).decode, t, wire, dst, stream, &done));
+    t.count -= done;
+    if (t.count == 0) {
         return FLC_OK;
     }
-    /* As in flci_cuda_encode. */
-    decode_blocks<<<blocks_of(count), FLCD_LANES, 0, stream>>>(
-        tensor_of(format, type, dst_type, count, counts), (const uint8_t *)wire, (uint8_t *)dst);
-    return launched("decode", count);
+    decode_blocks<<<blocks_of(t.count), FLCD_LANES, 0, stream>>>(
+        t, (const uint8_t *)wire + wire_bytes(t, done), (uint8_t *)dst + elems_bytes(t, done));
+    return launched("decode", t.count);
 }
