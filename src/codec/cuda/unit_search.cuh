@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: the flashcomm authors
+/*
+ * The search of rotated formats of 1 to 4 bits (flci_rotated_best_step), 32 coefficients a lane.
+ *
+ * A step costs one multiplication a coefficient; the rest is done for two or four at a time. Whole
+ * numbers up to 1023 are fp16 in units of 2^-24, where the bits are the number: sums of fp16 are
+ * then sums of integers. The distance to the nearest level is that to the nearer of two levels,
+ * | |z - their middle| - half their distance |, and the least over pairs of levels; squares are
+ * summed four at a time, as bytes.
+ */
+#ifndef FLCI_CODEC_CUDA_UNIT_SEARCH_CUH
+#define FLCI_CODEC_CUDA_UNIT_SEARCH_CUH
+
+#include "codec/cuda/unit_turned.cuh"
+
+/* `x` in units of 2^-24, twice, x a whole number up to 1023. */
+static __device__ __forceinline__ constexpr uint32_t flcd_tiny(int x)
+{
+    return (uint32_t)(x < 0 ? 0x8000 - x : x) * 0x10001u;
+}
+
+/* Distance, doubled and with a sign, of `z` + 1/2 from the nearer of two levels. */
+static __device__ __forceinline__ uint32_t flcd_distance(uint32_t z, int below, int above)
+{
+    constexpr uint32_t two = 0x40004000u;
+    const uint32_t middle = flcd_fp16x2_fma(z, two, flcd_tiny(1 - below - above));
+    return flcd_fp16x2_add(flcd_fp16x2_abs(middle), flcd_tiny(below - above));
+}
+
+static __device__ __forceinline__ uint32_t flcd_nearer(uint32_t a, uint32_t b)
+{
+    return flcd_fp16x2_min(flcd_fp16x2_abs(a), flcd_fp16x2_abs(b));
+}
+
+/* Bits 0 to 7: the distance to the nearest level, doubled, below 256. Odd. */
+template <int BITS> static __device__ __forceinline__ uint32_t flcd_distance2(uint32_t z)
+{
+    if (BITS == 2) {
+        return flcd_distance(z, 36, 124);
+    }
+    if (BITS == 3) {
+        return flcd_nearer(flcd_distance(z, 13, 41), flcd_distance(z, 73, 121));
+    }
+    return flcd_nearer(flcd_nearer(flcd_distance(z, 5, 15), flcd_distance(z, 25, 37)),
+                       flcd_nearer(flcd_distance(z, 49, 63), flcd_distance(z, 79, 101)));
+}
+
+/* Bits 0 to 7: the whole part of the distance, for distances of up to 256. */
+template <int BITS> static __device__ __forceinline__ uint32_t flcd_whole_distance(uint32_t z)
+{
+    constexpr uint32_t up = 0x78007800u, down = 0x60006000u; /* 2^15, 2^9 */
+    constexpr uint32_t magic = 0x63ff63ffu;                  /* 1023.5: 1024 + whole */
+    uint32_t x;
+    if (BITS == 1) {
+        x = flcd_fp16x2_fma(z, up, 0xaff0aff0u); /* -63.5 / 2^9 */
+    } else {
+        x = flcd_fp16x2_fma(z, up, 0xb0f8b0f8u);              /* -79.5 / 2^9 */
+        x = flcd_fp16x2_add(flcd_fp16x2_abs(x), 0xad80ad80u); /* -44 / 2^9 */
+    }
+    return flcd_fp16x2_fma(flcd_fp16x2_abs(x), down, magic);
+}
+
+/* The lane's part of flci_rotated_error. IS_FAR: distances may exceed 127. */
+template <int BITS, bool IS_FAR>
+static __device__ __forceinline__ uint32_t flcd_error(const float (&v)[32], float inverse)
+{
+    uint32_t sum = 0;
+#pragma unroll
+    for (int i = 0; i < 32; i += 4) {
+        uint32_t d[2], bytes;
+#pragma unroll
+        for (int j = 0; j < 2; j++) {
+            const uint32_t z =
+                flcd_fp16x2_abs(flcd_turned_floor(v[i + 2 * j], v[i + 2 * j + 1], inverse));
+            d[j] = IS_FAR ? flcd_whole_distance<BITS>(z) : flcd_distance2<BITS>(z);
+        }
+        bytes = flcd_permute(d[0], d[1], 0x6420);
+        sum = __dp4a(bytes, bytes, sum);
+        if (IS_FAR) { /* (2 n + 1)^2 = 4 n (n + 1) + 1 */
+            sum = __dp4a(bytes, 0x01010101u, sum);
+        }
+    }
+    return IS_FAR ? 4 * sum + 32 : sum;
+}
+
+static __device__ __forceinline__ int flcd_sum_of_group(uint32_t group, int own)
+{
+    for (uint32_t distance = 1; 32 * distance < group; distance *= 2) {
+        own += __shfl_xor_sync(FLCD_ALL_LANES, own, distance);
+    }
+    return own;
+}
+
+/* flci_rotated_best_step, of coefficients and scales that are far from all limits. */
+template <int BITS>
+static __device__ __forceinline__ int flcd_best_step(uint32_t group, const float (&v)[32], int most,
+                                                     int base_exponent)
+{
+    constexpr int stride = BITS == 1 ? 4 : BITS == 2 ? 2 : 1;
+    constexpr int last = BITS == 1 ? 16 : BITS == 2 ? 8 : BITS == 3 ? 3 : 1;
+    float least = 0.0f;
+    int best = 0;
+#pragma unroll
+    for (int step = 0; step <= last; step += stride) {
+        constexpr int far_from = BITS == 1 ? 0 : BITS == 2 ? 8 : 99;
+        const float scale = flcd_turned_scale(step < most ? most - step : 1, base_exponent);
+        const float inverse = flcd_turned_inverse(scale, 0x1p-24f);
+        const int own = (int)(step >= far_from ? flcd_error<BITS, true>(v, inverse)
+                                               : flcd_error<BITS, false>(v, inverse));
+        const float error = (float)flcd_sum_of_group(group, own) * flci_rotated_worth(step);
+        if (step == 0 || (step < most && error < least)) {
+            least = error;
+            best = step;
+        }
+    }
+    return best;
+}
+
+#endif
