@@ -87,11 +87,12 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
         const float scale = flcd_turned_scale(p.stored, p.base_exponent);
         if (flcd_turned_needs_care<BITS, TYPE>(group, p.stored, scale)) {
             float y[32];
+            const volatile float *from = y; /* else the common way's x would be memory too */
             const packet copy = p;
             careful_values(group, lane, &copy, y);
 #pragma unroll
             for (int i = 0; i < 32; i++) {
-                x[i] = ADD ? x[i] + y[i] : y[i];
+                x[i] = ADD ? x[i] + from[i] : from[i];
             }
             return;
         }
@@ -152,8 +153,8 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
     /* ---- Encode: 32 neighbours a lane ---- */
 
     template <typename SHARE>
-    static __device__ __forceinline__ void encode(flc_format format, uint32_t lane,
-                                                  const float (&v)[32], SHARE share, packet &p)
+    static __device__ __forceinline__ void encode(flc_format format, uint32_t lane, float (&v)[32],
+                                                  SHARE share, packet &p)
     {
         const uint32_t group = group_of(format);
         const float largest = flcd_turned_largest(group, v);

@@ -135,19 +135,13 @@ static __device__ __forceinline__ uint32_t flcd_narrow_codes(uint32_t numbers, u
     return codes;
 }
 
-/* Codes of 32 coefficients as words of the 4-bit plane; `high`: their bits from 4 on. */
+/* Codes of 32 coefficients as words of the 4-bit plane; `high`: their bits from 4 on. v is lost. */
 template <int BITS>
-static __device__ __forceinline__ void flcd_turned_codes(const float (&coefficients)[32],
-                                                         float scale, uint32_t (&low)[4],
-                                                         uint32_t (&high)[4])
+static __device__ __forceinline__ void flcd_turned_codes(float (&v)[32], float scale,
+                                                         uint32_t (&low)[4], uint32_t (&high)[4])
 {
     constexpr bool is_narrow = BITS <= FLCI_NARROW_BITS;
     const float inverse = flcd_turned_inverse(scale, is_narrow ? 0x1p-24f : 0x1p-25f);
-    float v[32];
-#pragma unroll
-    for (int i = 0; i < 32; i++) {
-        v[i] = coefficients[i];
-    }
     /* A product may be too small to be below zero. */
     if (__any_sync(FLCD_ALL_LANES, scale >= 2.0f)) {
         const float whole = flcd_turned_inverse(scale, 1.0f);
@@ -163,7 +157,7 @@ static __device__ __forceinline__ void flcd_turned_codes(const float (&coefficie
         for (int i = 0; i < 4; i++) {
             constexpr uint32_t most = is_narrow ? 127 : (1u << (BITS - 1)) - 1;
             z[i] = flcd_turned_floor(v[8 * c + 2 * i], v[8 * c + 2 * i + 1], inverse);
-            m[i] = flcd_fp16x2_min(z[i] & 0x7fff7fffu, most * 0x10001u);
+            m[i] = flcd_fp16x2_min(flcd_fp16x2_abs(z[i]), most * 0x10001u);
         }
         if (is_narrow) {
             const uint32_t even =
