@@ -84,7 +84,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
                                                const packet &p, float (&x)[32])
     {
         const uint32_t group = group_of(layout.format);
-        const float scale = flcd_turned_scale(p.stored, p.base_exponent);
+        const float scale = flcd_turned_scale((int)p.stored, p.base_exponent);
         if (flcd_turned_needs_care<BITS, TYPE>(group, p.stored, scale)) {
             float y[32];
             const volatile float *from = y; /* else the common way's x would be memory too */
@@ -188,7 +188,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
                 step = flcd_best_step<BITS>(group, v, most, p.base_exponent);
             }
             p.stored = step < most ? most - step : 1;
-            const float scale = flcd_turned_scale(p.stored, p.base_exponent);
+            const float scale = flcd_turned_scale((int)p.stored, p.base_exponent);
             flcd_turned_codes<BITS>(v, scale, low, high);
         }
         flcd_turned_pack<BITS>(lane, low, high, p.planes);
@@ -255,7 +255,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
         const packet p = *from;
         const float limit = flci_type_limit(TYPE);
         float x[32];
-        values<false>(group, lane, p, flcd_turned_scale(p.stored, p.base_exponent), x);
+        values<false>(group, lane, p, flcd_turned_scale((int)p.stored, p.base_exponent), x);
 #pragma unroll
         for (int i = 0; i < 32; i++) {
             const uint32_t stored = __shfl_sync(FLCD_ALL_LANES, p.stored, (lane & ~3u) | i / 8);

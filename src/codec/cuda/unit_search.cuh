@@ -124,10 +124,11 @@ static __device__ __forceinline__ int flcd_best_step(uint32_t group, const float
     int best = 0, octave = 0; /* error of step 8 of 2 bits: z is twice that of step 0, exactly */
 #pragma unroll
     for (int step = 0; step <= last; step += stride) {
-        const float scale = flcd_turned_scale(step < most ? most - step : 1, base_exponent);
+        /* 2^24 scales, and as good as any where it is not that of a code. */
+        const float scale = flcd_turned_scale(most - step, base_exponent + 24);
         int own;
         if (BITS == 2 && step == 0) {
-            flcd_whole(v, flcd_turned_inverse(scale, 0x1p-23f), z);
+            flcd_whole(v, 2.0f * flcd_turned_inverse(scale), z);
             octave = flcd_far_error<2>(z);
 #pragma unroll
             for (int i = 0; i < 16; i++) {
@@ -137,7 +138,7 @@ static __device__ __forceinline__ int flcd_best_step(uint32_t group, const float
         } else if (BITS == 2 && step == 8) {
             own = octave;
         } else {
-            flcd_whole(v, flcd_turned_inverse(scale, 0x1p-24f), z);
+            flcd_whole(v, flcd_turned_inverse(scale), z);
             own = BITS == 1 ? flcd_far_error<1>(z) : flcd_error<BITS>(z, two);
         }
         const float error = (float)flcd_sum_of_group(group, own) * flci_rotated_worth(step);

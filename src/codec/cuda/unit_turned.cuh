@@ -78,19 +78,20 @@ static __device__ __forceinline__ float flcd_turned_largest(uint32_t group, cons
     return largest;
 }
 
-/* As flci_scale_from_compact, of a code that an encoder writes and that is not NaN. */
-static __device__ __forceinline__ float flcd_turned_scale(uint32_t stored, int base_exponent)
+/* As flci_scale_from_compact, of a code that an encoder writes and that is not NaN; below 0 the
+   scale goes on. */
+static __device__ __forceinline__ float flcd_turned_scale(int stored, int base_exponent)
 {
-    const uint32_t fraction = flcd_permute(0x26180c00u, 0x6b574535u, stored & 7u) & 0xffu;
-    const uint32_t exponent = (uint32_t)(base_exponent + 127) + (stored >> 3);
-    return __uint_as_float(exponent << 23 | fraction << 16);
+    const uint32_t code = (uint32_t)(stored + 8 * (base_exponent + 127));
+    const uint32_t fraction = flcd_permute(0x26180c00u, 0x6b574535u, (code & 7u) << 8);
+    return __uint_as_float(((code & ~7u) << 20) + fraction);
 }
 
-/* The float32 nearest to 1 / scale, times a power of two (as flcd_inverse of wide codes). */
-static __device__ __forceinline__ float flcd_turned_inverse(float scale, float power)
+/* The float32 nearest to 1 / scale (as flcd_inverse of wide codes). */
+static __device__ __forceinline__ float flcd_turned_inverse(float scale)
 {
     const float r = flcd_about_inverse(scale);
-    return fmaf(fmaf(-scale, r, 1.0f), r, r) * power;
+    return fmaf(fmaf(-scale, r, 1.0f), r, r);
 }
 
 /* Whole numbers of two coefficients in scales, as fp16 in units of 2^-24: up to 1023 the bits are
@@ -108,15 +109,13 @@ static __device__ __forceinline__ uint32_t flcd_reach(uint32_t bytes, int thresh
     return bytes + (uint32_t)(128 - threshold) * 0x01010101u;
 }
 
-/* Codes of 4 coefficients in the high bits of bytes, from numbers up to 127 and signs (bit 7). */
+/* Codes of 1, 3 and 4 bits of 4 coefficients in the high bits of bytes, from numbers up to 127 and
+   signs (bit 7). */
 template <int BITS>
 static __device__ __forceinline__ uint32_t flcd_narrow_codes(uint32_t numbers, uint32_t signs)
 {
     constexpr uint32_t top = 0x80808080u;
     uint32_t codes = ~signs & top;
-    if (BITS == 2) {
-        codes |= (flcd_reach(numbers, 80) ^ signs) >> 1 & top >> 1;
-    }
     if (BITS == 3) {
         const uint32_t middle = flcd_reach(numbers, 57);
         const uint32_t odd = flcd_reach(numbers, 27) ^ middle ^ flcd_reach(numbers, 97);
@@ -135,16 +134,33 @@ static __device__ __forceinline__ uint32_t flcd_narrow_codes(uint32_t numbers, u
     return codes;
 }
 
+/* Codes of 2 bits of 8 coefficients as a word of the 4-bit plane. */
+static __device__ __forceinline__ uint32_t flcd_codes_of_2(const uint32_t (&z)[4])
+{
+    constexpr uint32_t threshold = 0x80508050u; /* -80 */
+    uint32_t codes[2];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+        /* Bit 7 of bytes, of pairs i and i + 2: below zero, and nearer to zero than 80. */
+        const uint32_t is_low =
+            flcd_permute(flcd_fp16x2_add(flcd_fp16x2_abs(z[i]), threshold),
+                         flcd_fp16x2_add(flcd_fp16x2_abs(z[i + 2]), threshold), 0x7351);
+        const uint32_t signs = flcd_permute(z[i], z[i + 2], 0x7351);
+        codes[i] = (signs & 0x80808080u) | ((is_low ^ signs) >> 1 & 0x7f7f7f7fu);
+    }
+    return ~((codes[0] >> 6 & 0x0f0f0f0fu) | (codes[1] >> 2 & 0xf0f0f0f0u)) & 0x33333333u;
+}
+
 /* Codes of 32 coefficients as words of the 4-bit plane; `high`: their bits from 4 on. v is lost. */
 template <int BITS>
 static __device__ __forceinline__ void flcd_turned_codes(float (&v)[32], float scale,
                                                          uint32_t (&low)[4], uint32_t (&high)[4])
 {
     constexpr bool is_narrow = BITS <= FLCI_NARROW_BITS;
-    const float inverse = flcd_turned_inverse(scale, is_narrow ? 0x1p-24f : 0x1p-25f);
+    const float inverse = flcd_turned_inverse(scale * (is_narrow ? 0x1p24f : 0x1p25f));
     /* A product may be too small to be below zero. */
     if (__any_sync(FLCD_ALL_LANES, scale >= 2.0f)) {
-        const float whole = flcd_turned_inverse(scale, 1.0f);
+        const float whole = flcd_turned_inverse(scale);
 #pragma unroll
         for (int i = 0; i < 32; i++) {
             v[i] = v[i] * whole == 0.0f ? 0.0f : v[i];
@@ -159,7 +175,9 @@ static __device__ __forceinline__ void flcd_turned_codes(float (&v)[32], float s
             z[i] = flcd_turned_floor(v[8 * c + 2 * i], v[8 * c + 2 * i + 1], inverse);
             m[i] = flcd_fp16x2_min(flcd_fp16x2_abs(z[i]), most * 0x10001u);
         }
-        if (is_narrow) {
+        if (BITS == 2) {
+            low[c] = flcd_codes_of_2(z);
+        } else if (is_narrow) {
             const uint32_t even =
                 flcd_narrow_codes < is_narrow
                     ? BITS
