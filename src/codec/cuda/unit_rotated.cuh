@@ -7,7 +7,7 @@
  * To encode, a quad first exchanges elements, so that a lane has 32 neighbours: piece lane % 4 of
  * its quad. A group of 32 is then one lane's affair, and the codes are where the planes want them.
  * To decode, codes are exchanged instead, which are fewer; the turn back is exact in integers
- * (unit_turned.cuh).
+ * (unit_turned_back.cuh).
  *
  * A warp in which any group is all zero, not finite or near the limits takes the careful way, out
  * of line; the common way has no clamps.
@@ -18,7 +18,7 @@
 #include "codec/cuda/layout.h"
 #include "codec/cuda/unit_even.cuh"
 #include "codec/cuda/unit_search.cuh"
-#include "codec/cuda/unit_turned.cuh"
+#include "codec/cuda/unit_turned_back.cuh"
 
 /* COMMON: the group and the search of the preset of that width, known when compiled. */
 template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
