@@ -163,6 +163,56 @@ static __device__ __forceinline__ float flcd_fp16_to_float(uint32_t half)
     return r;
 }
 
+/* ---- Two fp16 in a register; subnormal ones are kept ---- */
+
+/* Low half from `low`, cut off. */
+static __device__ __forceinline__ uint32_t flcd_fp16x2_toward_zero(float low, float high)
+{
+    uint32_t r;
+    asm("cvt.rz.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
+    return r;
+}
+
+/* a * b + c, rounded once. */
+static __device__ __forceinline__ uint32_t flcd_fp16x2_fma(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t r;
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
+    return r;
+}
+
+static __device__ __forceinline__ uint32_t flcd_fp16x2_add(uint32_t a, uint32_t b)
+{
+    uint32_t r;
+    asm("add.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+}
+
+static __device__ __forceinline__ uint32_t flcd_fp16x2_abs(uint32_t a)
+{
+    uint32_t r;
+    asm("abs.f16x2 %0, %1;" : "=r"(r) : "r"(a));
+    return r;
+}
+
+static __device__ __forceinline__ uint32_t flcd_fp16x2_min(uint32_t a, uint32_t b)
+{
+    uint32_t r;
+    asm("min.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+}
+
+/* ---- Bytes ---- */
+
+/* Nibble i of `which` chooses byte i of the result: 0 to 3 of `low`, 4 to 7 of `high`; with bit 3
+   set, eight times that byte's sign bit. */
+static __device__ __forceinline__ uint32_t flcd_permute(uint32_t low, uint32_t high, uint32_t which)
+{
+    uint32_t r;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(r) : "r"(low), "r"(high), "r"(which));
+    return r;
+}
+
 /* ---- 16 bytes ---- */
 
 /* Elements: read once, written once; they must not push the wire out of the cache. */
