@@ -20,8 +20,6 @@ static const struct flci_param params[FLCI_PARAM_COUNT] = {
     [FLCI_PARAM_CUDA_STAGING_BYTES] = {"FLC_CUDA_STAGING_BYTES", "134217728", INT64_C(1) << 20,
                                        INT64_C(1) << 34,
                                        "device memory a rank for what peers send it, in bytes"},
-    [FLCI_PARAM_CUDA_TILE_BLOCKS] = {"FLC_CUDA_TILE_BLOCKS", "0", 0, 64,
-                                     "blocks of a chunk that GPUs exchange at a time; 0: by size"},
     [FLCI_PARAM_DEBUG] = {"FLC_DEBUG", "", 0, 0, "messages on stderr: WARN, INFO or TRACE"},
     /* Ten minutes: checkpoints and just-in-time compilation are slow, not dead. */
     [FLCI_PARAM_TIMEOUT_MS] = {"FLC_TIMEOUT_MS", "600000", 1, INT64_C(86400000),

@@ -121,7 +121,7 @@ static flc_status launched(const char *what, size_t count)
 static struct flci_cuda_full_kernels full_kernels(flc_format format, flc_type type,
                                                   flc_type elem_type)
 {
-    switch (flcd_has_unit_codec(format) ? format.bits : 0) {
+    switch (flcd_codec_of(format) != FLCD_NO_CODEC ? format.bits : 0) {
 #if defined(FLC_HAS_BITS_1)
     case 1:
         return flci_cuda_full_kernels_1(format, type, elem_type);

@@ -8,6 +8,7 @@
 
 #include "codec/codec_wire.h"
 #include "codec/cuda/unit_formats.h"
+#include "codec/cuda/unit_rotated.cuh"
 #include "codec/cuda/unit_spiked.cuh"
 
 #define JOIN_(a, b) a##b
@@ -180,12 +181,22 @@ static struct flci_cuda_full_kernels kernels_for(flc_type elem_type)
 template <flc_type TYPE>
 static struct flci_cuda_full_kernels kernels_of(flc_format format, flc_type elem_type)
 {
-    if (flcd_is_common_format(format)) {
-        return format.spikes ? kernels_for<flcd_spiked<FLCI_BITS, TYPE, true>, TYPE>(elem_type)
-                             : kernels_for<flcd_even<FLCI_BITS, TYPE, true>, TYPE>(elem_type);
+    switch (flcd_codec_of(format)) {
+    case FLCD_EVEN:
+        return kernels_for<flcd_even<FLCI_BITS, TYPE, false>, TYPE>(elem_type);
+    case FLCD_EVEN_COMMON:
+        return kernels_for<flcd_even<FLCI_BITS, TYPE, true>, TYPE>(elem_type);
+    case FLCD_SPIKED:
+        return kernels_for<flcd_spiked<FLCI_BITS, TYPE, false>, TYPE>(elem_type);
+    case FLCD_SPIKED_COMMON:
+        return kernels_for<flcd_spiked<FLCI_BITS, TYPE, true>, TYPE>(elem_type);
+    case FLCD_ROTATED:
+        return kernels_for<flcd_rotated<FLCI_BITS, TYPE, false>, TYPE>(elem_type);
+    case FLCD_ROTATED_COMMON:
+        return kernels_for<flcd_rotated<FLCI_BITS, TYPE, true>, TYPE>(elem_type);
+    default:
+        return {nullptr, nullptr};
     }
-    return format.spikes ? kernels_for<flcd_spiked<FLCI_BITS, TYPE, false>, TYPE>(elem_type)
-                         : kernels_for<flcd_even<FLCI_BITS, TYPE, false>, TYPE>(elem_type);
 }
 
 extern "C" struct flci_cuda_full_kernels

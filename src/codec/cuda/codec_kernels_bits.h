@@ -29,7 +29,7 @@ struct flci_cuda_full_kernels {
     const void *encode, *decode;
 };
 
-/* For a format that flcd_has_unit_codec(). One function for each width that the library was built
+/* For a format that has a codec of units. One function for each width that the library was built
    with. */
 typedef struct flci_cuda_full_kernels flci_cuda_full_kernels_of(flc_format format, flc_type type,
                                                                 flc_type elem_type);

@@ -5,7 +5,6 @@
  */
 #include "coll/all_reduce/all_reduce_twostep_p2p.h"
 
-#include <stdlib.h>
 #include "base/error.h"
 #include "base/param.h"
 #include "coll/all_reduce/all_reduce_twostep_p2p_args.h"
@@ -41,34 +40,32 @@ static flci_twostep_p2p_kernel *const widths[9] = {
 #endif
 };
 
-static const void *fast_kernel(int bits, struct flci_twostep_p2p_choice choice)
+static const void *fast_kernel(int bits, enum flcd_codec codec, flc_type type, int ranks)
 {
-    return widths[bits] == NULL ? NULL : widths[bits](choice);
+    return widths[bits] == NULL ? NULL : widths[bits](codec, type, ranks);
 }
 
-static int is_common(flc_format format)
+/* Two formats that one compiled codec serves; what is common for one only goes the general way. */
+static enum flcd_codec codec_for(flc_format a, flc_format b)
 {
-    return format.scheme == FLC_ASYMMETRIC && format.metadata == FLC_WIDE && format.group == 128;
-}
-
-/* Formats that differ in what is compiled in, a contribution of one's own that is not exact, and
-   groups smaller than a lane's four pieces go the slow way. */
-static const void *kernel_of(const struct flci_all_reduce_p2p *call, int ranks)
-{
-    const flc_format a = call->reduce, b = call->gather;
-    const struct flci_twostep_p2p_choice choice = {
-        .type = call->type,
-        .is_common = is_common(a) && is_common(b),
-        .has_spikes = a.spikes,
-        .is_rotated = a.scheme == FLC_ROTATED,
-        .ranks = ranks == 2 ? 2 : 0,
-    };
-    const void *kernel = NULL;
+    const enum flcd_codec codec = flcd_codec_of(a), other = flcd_codec_of(b);
     const int is_alike = a.bits == b.bits && a.spikes == b.spikes &&
                          (a.scheme == FLC_ROTATED) == (b.scheme == FLC_ROTATED);
-    const int is_small = a.bits != 0 && (a.group < 32 || b.group < 32);
-    if (is_alike && !is_small && (call->flags & FLC_INVARIANT) == 0) {
-        kernel = fast_kernel(a.bits, choice);
+    if (!is_alike || other == FLCD_NO_CODEC) {
+        return FLCD_NO_CODEC;
+    }
+    return codec < other ? codec : other; /* the general one of each kind comes first */
+}
+
+/* Formats that differ in what is compiled in, and a contribution of one's own that is not exact, go
+   the slow way. */
+static const void *kernel_of(const struct flci_all_reduce_p2p *call, int ranks)
+{
+    const enum flcd_codec codec = codec_for(call->reduce, call->gather);
+    const int is_raw = call->reduce.bits == 0 && call->gather.bits == 0;
+    const void *kernel = NULL;
+    if ((is_raw || codec != FLCD_NO_CODEC) && (call->flags & FLC_INVARIANT) == 0) {
+        kernel = fast_kernel(call->reduce.bits, codec, call->type, ranks);
     }
     return kernel == NULL ? flci_twostep_p2p_kernel_any() : kernel;
 }
@@ -94,15 +91,9 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 {
     FLCI_TRY(load(flci_twostep_p2p_kernel_any()));
     for (int bits = 0; bits <= 8; bits++) {
-        for (int kind = 0; kind < 12; kind++) { /* of each type: varied, common, spikes, rotated */
-            const struct flci_twostep_p2p_choice choice = {
-                .type = (flc_type)(kind / 4),
-                .is_common = kind % 4 == 1,
-                .has_spikes = kind % 4 == 2,
-                .is_rotated = kind % 4 == 3,
-                .ranks = p2p->window.ranks == 2 ? 2 : 0,
-            };
-            const void *kernel = fast_kernel(bits, choice);
+        for (int i = 0; i < 3 * FLCD_CODECS; i++) {
+            const void *kernel = fast_kernel(bits, (enum flcd_codec)(i / 3), (flc_type)(i % 3),
+                                             p2p->window.ranks);
             if (kernel != NULL) {
                 FLCI_TRY(load(kernel));
             }
@@ -112,6 +103,13 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 }
 
 /* ---- Launch ---- */
+
+/* Measured best for 4 bits on two H200 (docs/performance.md): under load a flag arrives some 15 us
+   after its data was stored, two to three steps. */
+#define REDUCE_LAG 6
+#define GATHER_LAG 11
+#define FLAG_STEPS 4
+_Static_assert(GATHER_LAG + FLAG_STEPS <= FLCI_TWOSTEP_SLOTS, "the ring of an inbox");
 
 /* What all ranks must agree on, in 32 bits. */
 static uint32_t signature_of(const struct flci_all_reduce_p2p *call,
@@ -171,13 +169,14 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
         .chunk_blocks = args.longest_chunk,
         .stride = args.reduce.stride > args.gather.stride ? args.reduce.stride : args.gather.stride,
         .inbox_bytes = p2p->window.inbox_bytes,
+        .sms = p2p->sms,
         .resident = p2p->sms * blocks_a_sm,
         .max_blocks = p2p->max_blocks,
     };
     thread_blocks = flci_twostep_thread_blocks(&space);
-    args.reduce_lag = getenv("FLC_LR") ? (uint32_t)atoi(getenv("FLC_LR")) : 5;
-    args.gather_lag = args.reduce_lag + (getenv("FLC_LG") ? (uint32_t)atoi(getenv("FLC_LG")) : 4);
-    args.flag_steps = getenv("FLC_FS") ? (uint32_t)atoi(getenv("FLC_FS")) : 2;
+    args.reduce_lag = REDUCE_LAG;
+    args.gather_lag = GATHER_LAG;
+    args.flag_steps = FLAG_STEPS;
     args.signature = signature_of(call, thread_blocks);
     return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){thread_blocks, 1, 1},
                                             (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params,

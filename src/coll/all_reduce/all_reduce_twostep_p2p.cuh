@@ -36,8 +36,9 @@
 
 #include <type_traits>
 
-#include "codec/cuda/unit_narrow.cuh"
 #include "codec/cuda/unit_raw.cuh"
+#include "codec/cuda/unit_rotated.cuh"
+#include "codec/cuda/unit_spiked.cuh"
 #include "coll/all_reduce/all_reduce_twostep_p2p_places.cuh"
 
 /* The largest of the values that a block's warps have; two of these in turn need one barrier
@@ -75,7 +76,7 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
     using elems = flcd_elems<TYPE>;
     using buffer = uint4[vectors][32];
 
-    struct flcd_places places;
+    struct flcd_twostep_places places;
     struct flcd_ahead<TYPE> *ahead;
     struct flcd_share share;
 

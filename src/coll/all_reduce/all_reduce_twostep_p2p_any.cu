@@ -12,7 +12,7 @@ static_assert(FLCI_TWOSTEP_ANY_SHARED == FLCI_TWOSTEP_WORKERS * sizeof(struct fl
               "one scratch a worker");
 
 struct flcd_slow_worker {
-    struct flcd_places places;
+    struct flcd_twostep_places places;
     struct flcd_any_scratch *scratch;
 
     __device__ __forceinline__ void send(uint32_t v, uint32_t block) const

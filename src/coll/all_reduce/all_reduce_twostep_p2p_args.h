@@ -7,6 +7,7 @@
 #define FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_ARGS_H
 
 #include "codec/cuda/layout.h"
+#include "codec/cuda/unit_formats.h"
 #include "coll/all_reduce/all_reduce_twostep_p2p.h"
 #include "coll/all_reduce/all_reduce_twostep_p2p_grid.h"
 
@@ -37,16 +38,9 @@ struct flci_twostep_p2p_args {
     struct flcd_layout reduce, gather;
 };
 
-struct flci_twostep_p2p_choice {
-    flc_type type;
-    int is_common; /* asymmetric, wide, groups of 128 */
-    int has_spikes, is_rotated;
-    int ranks; /* 2, or 0 for the kernel of any number */
-};
-
-/* The fast kernel of a width, 0 raw; NULL where there is none. One function for each width that
-   the library was built with. */
-typedef const void *flci_twostep_p2p_kernel(struct flci_twostep_p2p_choice choice);
+/* The fast kernel of a width, 0 raw, for a number of ranks; NULL where there is none. One function
+   for each width that the library was built with. */
+typedef const void *flci_twostep_p2p_kernel(enum flcd_codec codec, flc_type type, int ranks);
 flci_twostep_p2p_kernel flci_twostep_p2p_kernel_0, flci_twostep_p2p_kernel_1,
     flci_twostep_p2p_kernel_2, flci_twostep_p2p_kernel_3, flci_twostep_p2p_kernel_4,
     flci_twostep_p2p_kernel_5, flci_twostep_p2p_kernel_6, flci_twostep_p2p_kernel_7,

@@ -8,49 +8,63 @@
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
 
-/* Thread blocks that share a multiprocessor: loads hoisted over arithmetic matter more than
-   occupancy, and 32-bit elements need more registers. */
-template <flc_type TYPE> constexpr int blocks_a_sm = TYPE == FLC_FLOAT32 ? 2 :
-#ifdef FLCD_BPS
- FLCD_BPS;
-#else
-3;
-#endif
+/* Thread blocks that share a multiprocessor: many registers, or many warps. */
+template <flc_type TYPE, int RANKS>
+constexpr int blocks_a_sm = TYPE == FLC_FLOAT32 ? 2 : RANKS == 2 ? 4 : 3;
 
-#if FLCI_BITS >= 2 && FLCI_BITS <= FLCI_NARROW_BITS
-template <flc_type TYPE> using flcd_common = flcd_narrow_unit<FLCI_BITS, TYPE>;
-#elif FLCI_BITS > 0
-template <flc_type TYPE> using flcd_common = flcd_even<FLCI_BITS, TYPE, true>;
-#endif
-
-template <class CODEC, flc_type TYPE> static const void *kernel_of(int ranks)
+/* The kernel of any number of ranks, and for two ranks, where there is one, a quicker one. */
+template <class CODEC, flc_type TYPE, bool HAS_PAIR> static const void *kernel_of(int ranks)
 {
-    return ranks == 2 ? (const void *)flcd_twostep_kernel<CODEC, TYPE, 2, blocks_a_sm<TYPE>>
-                      : (const void *)flcd_twostep_kernel<CODEC, TYPE, 0, blocks_a_sm<TYPE>>;
-}
-
-template <flc_type TYPE> static const void *kernel_for(struct flci_twostep_p2p_choice choice)
-{
-#if FLCI_BITS == 0
-    return kernel_of<flcd_raw<TYPE>, TYPE>(choice.ranks);
-#else
-    if (choice.has_spikes || choice.is_rotated) {
-        return nullptr;
+    if constexpr (HAS_PAIR) {
+        if (ranks == 2) {
+            return (const void *)flcd_twostep_kernel<CODEC, TYPE, 2, blocks_a_sm<TYPE, 2>>;
+        }
     }
-    return choice.is_common ? kernel_of<flcd_common<TYPE>, TYPE>(choice.ranks)
-                            : kernel_of<flcd_even<FLCI_BITS, TYPE, false>, TYPE>(choice.ranks);
+    return (const void *)flcd_twostep_kernel<CODEC, TYPE, 0, blocks_a_sm<TYPE, 0>>;
+}
+
+/* What is compiled: all types of the common formats, bf16 alone of the others where it adds up;
+   the pair kernel for bf16. */
+template <flc_type TYPE> static const void *kernel_for(enum flcd_codec codec, int ranks)
+{
+    constexpr bool is_bf16 = TYPE == FLC_BFLOAT16;
+#if FLCI_BITS == 0
+    (void)codec;
+    return kernel_of<flcd_raw<TYPE>, TYPE, is_bf16>(ranks);
+#else
+    if (codec == FLCD_EVEN_COMMON) {
+        return kernel_of<flcd_even<FLCI_BITS, TYPE, true>, TYPE, is_bf16>(ranks);
+    }
+    if (codec == FLCD_EVEN) {
+        return kernel_of<flcd_even<FLCI_BITS, TYPE, false>, TYPE, false>(ranks);
+    }
+    if (codec == FLCD_SPIKED_COMMON) {
+        return kernel_of<flcd_spiked<FLCI_BITS, TYPE, true>, TYPE, is_bf16>(ranks);
+    }
+    if (codec == FLCD_ROTATED_COMMON) {
+        return kernel_of<flcd_rotated<FLCI_BITS, TYPE, true>, TYPE, is_bf16>(ranks);
+    }
+    if constexpr (is_bf16) {
+        if (codec == FLCD_SPIKED) {
+            return kernel_of<flcd_spiked<FLCI_BITS, TYPE, false>, TYPE, false>(ranks);
+        }
+        if (codec == FLCD_ROTATED) {
+            return kernel_of<flcd_rotated<FLCI_BITS, TYPE, false>, TYPE, false>(ranks);
+        }
+    }
+    return nullptr;
 #endif
 }
 
-extern "C" const void *JOIN(flci_twostep_p2p_kernel_, FLCI_BITS)(
-    struct flci_twostep_p2p_choice choice)
+extern "C" const void *JOIN(flci_twostep_p2p_kernel_, FLCI_BITS)(enum flcd_codec codec,
+                                                                 flc_type type, int ranks)
 {
-    switch (choice.type) {
+    switch (type) {
     case FLC_FLOAT32:
-        return kernel_for<FLC_FLOAT32>(choice);
+        return kernel_for<FLC_FLOAT32>(codec, ranks);
     case FLC_FLOAT16:
-        return kernel_for<FLC_FLOAT16>(choice);
+        return kernel_for<FLC_FLOAT16>(codec, ranks);
     default:
-        return kernel_for<FLC_BFLOAT16>(choice);
+        return kernel_for<FLC_BFLOAT16>(codec, ranks);
     }
 }

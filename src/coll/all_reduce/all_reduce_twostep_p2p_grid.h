@@ -15,6 +15,7 @@ struct flci_twostep_space {
     uint64_t chunk_blocks; /* of the longest chunk, 1 or more */
     uint32_t stride;       /* bytes of a block in an inbox */
     uint64_t inbox_bytes;
+    int sms;
     int resident;   /* thread blocks that can run at the same time */
     int max_blocks; /* at most so many of them; 0: no limit */
 };
@@ -22,8 +23,8 @@ struct flci_twostep_space {
 /* Blocks that a thread block has in every inbox: a power of two. */
 #define FLCI_TWOSTEP_SLOTS 16
 
-/* Thread blocks: as many as can run and as inboxes have room for, but so that all have the same
-   number of blocks, where it can be had. */
+/* Thread blocks: as many as can run and as inboxes have room for, but no more than one a
+   multiprocessor before each has two steps, and so that all have as many, where it can be had. */
 static inline uint32_t flci_twostep_thread_blocks(const struct flci_twostep_space *space)
 {
     const uint64_t fitting = space->inbox_bytes / ((uint64_t)FLCI_TWOSTEP_SLOTS * space->stride);
@@ -33,6 +34,10 @@ static inline uint32_t flci_twostep_thread_blocks(const struct flci_twostep_spac
                ? (uint64_t)space->max_blocks
                : most;
     most = fitting < most ? fitting : most;
+    if (most > (uint64_t)space->sms && most > (space->chunk_blocks + 1) / 2) {
+        most = (space->chunk_blocks + 1) / 2;
+        most = most > (uint64_t)space->sms ? most : (uint64_t)space->sms;
+    }
     most = most > 0 ? most : 1;
     steps = (space->chunk_blocks + most - 1) / most;
     return (uint32_t)((space->chunk_blocks + steps - 1) / steps);

@@ -16,7 +16,7 @@ struct flcd_twostep_shared {
 };
 
 /* Step v of a thread block is on block blockIdx + v gridDim of every chunk. */
-struct flcd_places {
+struct flcd_twostep_places {
     const struct flci_twostep_p2p_args &args;
     uint32_t warp, lane;
 
@@ -89,7 +89,7 @@ struct flcd_places {
  * blocks only. It comes in the last step or the last but one, and nothing overtakes it in the ring.
  */
 struct flcd_short_block {
-    struct flcd_places places;
+    struct flcd_twostep_places places;
     struct flcd_watch watch;
     struct flcd_any_scratch *scratch;
     uint32_t end; /* the count of steps with it; none here: UINT32_MAX */
@@ -144,7 +144,7 @@ struct flcd_short_block {
 
 /* Tells the peers how far the slowest worker is. */
 struct flcd_signaller {
-    struct flcd_places places;
+    struct flcd_twostep_places places;
     struct flcd_twostep_shared &shared;
 
     __device__ __forceinline__ void run(uint32_t epoch, uint32_t steps) const
