@@ -136,19 +136,32 @@ struct flcd_places {
 
 #define FLCD_NOWHERE 0xffffu
 
-/* The first of a lane's elements that is equal to `value`, 8 k + i of piece k, or 32. */
-static __device__ __forceinline__ uint32_t flcd_first_equal(const float (&x)[32], float value)
+/* The first of a lane's elements that is equal to `value`, the group's minimum or maximum: 8 k + i
+   of piece k, or 32. First the piece is found, by its own extreme, then the element in it. */
+static __device__ __forceinline__ uint32_t flcd_first_equal(const float (&x)[32], float value,
+                                                            bool is_max)
 {
-    uint32_t first = 32;
+    float y[FLCD_PIECE_ELEMS];
+    uint32_t piece = FLCD_PIECES, first = FLCD_PIECE_ELEMS - 1;
 #pragma unroll
-    for (int i = 31; i >= 0; i--) {
-        first = x[i] == value ? (uint32_t)i : first;
+    for (int k = FLCD_PIECES - 1; k >= 0; k--) {
+        const struct flcd_extremes e = flcd_extremes_of_piece(x, k); /* known from before */
+        const bool is_here = (is_max ? e.max : e.min) == value;
+        piece = is_here ? (uint32_t)k : piece;
+#pragma unroll
+        for (int i = 0; i < FLCD_PIECE_ELEMS; i++) {
+            y[i] = is_here || k == FLCD_PIECES - 1 ? x[8 * k + i] : y[i];
+        }
     }
-    return first;
+#pragma unroll
+    for (int i = FLCD_PIECE_ELEMS - 2; i >= 0; i--) {
+        first = y[i] == value ? (uint32_t)i : first;
+    }
+    return piece == FLCD_PIECES ? 32 : 8 * piece + first;
 }
 
 static __device__ __forceinline__ uint32_t flcd_first_equal(const flcd_elems<FLC_BFLOAT16> &x,
-                                                            float value)
+                                                            float value, bool)
 {
     const uint32_t twice = flcd_bf16x2_twice(value);
     uint32_t equal = 0, pair; /* bit i: element 2 i, bit 16 + i: 2 i + 1 */
@@ -164,7 +177,8 @@ template <typename ELEMS>
 static __device__ __forceinline__ struct flcd_places
 flcd_places_of_quad(uint32_t lane, const ELEMS &x, const struct flcd_extremes &e)
 {
-    const uint32_t min_first = flcd_first_equal(x, e.min), max_first = flcd_first_equal(x, e.max);
+    const uint32_t min_first = flcd_first_equal(x, e.min, false),
+                   max_first = flcd_first_equal(x, e.max, true);
     const uint32_t base = 8 * (lane % 4);
     struct flcd_places places;
     /* 32 a piece; 32 becomes 128 and more */
