@@ -14,6 +14,7 @@
 
 #include "codec/cuda/any_even.cuh"
 #include "codec/cuda/any_rotated.cuh"
+#include "codec/cuda/layout.h"
 
 static __device__ __forceinline__ void flcd_encode_raw(flc_type type, uint32_t n, const float *x,
                                                        uint8_t *wire)
@@ -37,13 +38,15 @@ static __device__ __forceinline__ void flcd_encode_raw(flc_type type, uint32_t n
  * halves ends with 16.) Any format, raw too. Rotated formats leave coefficients in x. Returns the
  * number of groups that are not finite.
  */
+template <int KIND = FLCD_KIND_ANY>
 FLCD_ANY uint32_t flcd_any_encode(flc_format format, flc_type type, uint32_t n,
                                   struct flcd_scratch *scratch, uint8_t *wire)
 {
     uint32_t nonfinite = 0;
-    if (format.bits == 0) {
+    if (KIND == FLCD_KIND_RAW || (KIND == FLCD_KIND_ANY && format.bits == 0)) {
         flcd_encode_raw(type, n, scratch->x, wire);
-    } else if (format.scheme == FLC_ROTATED) {
+    } else if (KIND == FLCD_KIND_ROTATED ||
+               (KIND == FLCD_KIND_ANY && format.scheme == FLC_ROTATED)) {
         nonfinite = flcd_encode_rotated(format, n, scratch, wire);
     } else {
         nonfinite = flcd_encode_even(format, type, n, scratch, wire);
@@ -58,13 +61,15 @@ FLCD_ANY uint32_t flcd_any_encode(flc_format format, flc_type type, uint32_t n,
  * encoder writes decodes to NaN. Returns other than 0 for a corrupt wire: docs/format.md says
  * which.
  */
+template <int KIND = FLCD_KIND_ANY>
 FLCD_ANY uint32_t flcd_any_decode(flc_format format, flc_type type, uint32_t n, const uint8_t *wire,
                                   struct flcd_scratch *scratch, float *y)
 {
     uint32_t corrupt = 0;
-    if (format.bits == 0) {
+    if (KIND == FLCD_KIND_RAW || (KIND == FLCD_KIND_ANY && format.bits == 0)) {
         flcd_any_load(type, wire, n, y);
-    } else if (format.scheme == FLC_ROTATED) {
+    } else if (KIND == FLCD_KIND_ROTATED ||
+               (KIND == FLCD_KIND_ANY && format.scheme == FLC_ROTATED)) {
         corrupt = flcd_decode_rotated(format, type, n, wire, scratch, y);
     } else {
         corrupt = flcd_decode_even(format, type, n, wire, scratch, y);

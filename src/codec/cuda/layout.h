@@ -8,6 +8,9 @@
 
 #include "codec/format.h"
 
+/* What is known of a format when a kernel is compiled: the more, the less code it has. */
+enum flcd_kind { FLCD_KIND_ANY, FLCD_KIND_RAW, FLCD_KIND_EVEN, FLCD_KIND_ROTATED };
+
 struct flcd_layout {
     flc_format format;
     uint32_t scales, spikes, positions, planes;

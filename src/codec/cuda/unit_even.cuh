@@ -27,6 +27,8 @@
  * warp are ordinary. Everything else is told apart at run time.
  */
 template <int BITS, flc_type TYPE, bool COMMON> struct flcd_even {
+    static constexpr int kind = FLCD_KIND_EVEN;
+
     struct packet {
         uint32_t planes[BITS];
         uint32_t stored; /* of the group of the quad's piece `lane % 4` */

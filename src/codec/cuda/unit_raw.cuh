@@ -9,6 +9,8 @@
 #include "codec/cuda/unit_even.cuh"
 
 template <flc_type TYPE> struct flcd_raw {
+    static constexpr int kind = FLCD_KIND_RAW;
+
     static constexpr int words = TYPE == FLC_FLOAT32 ? 32 : 16;
 
     struct packet {

@@ -22,6 +22,8 @@
 
 /* COMMON: the group and the search of the preset of that width, known when compiled. */
 template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
+    static constexpr int kind = FLCD_KIND_ROTATED;
+
     /* A lane's part of an encoded unit. */
     struct packet {
         uint32_t planes[BITS];

@@ -18,6 +18,8 @@ struct flcd_spiked_stored {
 
 /* COMMON as for flcd_even. */
 template <int BITS, flc_type TYPE, bool COMMON> struct flcd_spiked {
+    static constexpr int kind = FLCD_KIND_EVEN;
+
     struct packet {
         uint32_t planes[BITS];
         struct flcd_spiked_stored stored; /* of the group of the quad's piece `lane % 4` */

@@ -429,7 +429,7 @@ __global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, BLOCKS_A_SM)
     const flcd_worker<CODEC, TYPE> common = {
         {args, warp, lane}, ahead + warp % FLCI_TWOSTEP_WORKERS, {&shared, warp, lane, &turn}};
     const worker_of worker = {common};
-    flcd_twostep_run(args, shared, worker);
+    flcd_twostep_run<CODEC::kind>(args, shared, worker);
 }
 
 #endif

@@ -22,7 +22,7 @@ struct flcd_slow_worker {
         for (int turn = 1; turn < ranks; turn++) {
             const int to = (me + turn) % ranks;
             if (block < places.all_blocks(to)) {
-                flcd_any_send(args, scratch, places.first_block(to) + block,
+                flcd_any_send<FLCD_KIND_ANY>(args, scratch, places.first_block(to) + block,
                               places.inbox(0, to, me) + places.slot_of(v, args.reduce.stride));
             }
         }
@@ -32,7 +32,7 @@ struct flcd_slow_worker {
     {
         const struct flci_twostep_p2p_args &args = places.args;
         if (block < places.all_blocks(args.window.rank)) {
-            flcd_any_reduce(args, scratch, places.first_block(args.window.rank) + block,
+            flcd_any_reduce<FLCD_KIND_ANY>(args, scratch, places.first_block(args.window.rank) + block,
                             places.slot_of(v, args.reduce.stride),
                             places.slot_of(v, args.gather.stride));
         }
@@ -45,7 +45,7 @@ struct flcd_slow_worker {
         for (int turn = 1; turn < ranks; turn++) {
             const int from = (me + turn) % ranks;
             if (block < places.all_blocks(from)) {
-                flcd_any_gather(args, scratch, places.first_block(from) + block,
+                flcd_any_gather<FLCD_KIND_ANY>(args, scratch, places.first_block(from) + block,
                                 places.inbox(1, me, from) + places.slot_of(v, args.gather.stride));
             }
         }
@@ -91,7 +91,7 @@ static __global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, 1)
     const struct flcd_slow_worker worker = {
         {args, warp, lane},
         (struct flcd_any_scratch *)scratches + warp % FLCI_TWOSTEP_WORKERS};
-    flcd_twostep_run(args, shared, worker);
+    flcd_twostep_run<FLCD_KIND_ANY>(args, shared, worker);
 }
 
 extern "C" const void *flci_twostep_p2p_kernel_any(void)

@@ -4,7 +4,7 @@
  * A block of the fused two-step all-reduce in any format and of any length, by one warp: the last
  * block of a buffer, which may be short, and formats without a fast path.
  *
- * Steps as in all_reduce_twostep_p2p.cuh, for one block of the buffer; `scratch` is the warp's.
+ * KIND is what is known of both formats; steps as in all_reduce_twostep_p2p.cuh, for one block of the buffer; `scratch` is the warp's.
  */
 #ifndef FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_ANY_CUH
 #define FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_ANY_CUH
@@ -34,15 +34,17 @@ static __device__ __forceinline__ uint64_t flcd_any_byte(const struct flci_twost
 }
 
 /* Own elements, encoded, to a peer. */
+template <int KIND>
 FLCD_ANY void flcd_any_send(const struct flci_twostep_p2p_args &args,
                             struct flcd_any_scratch *scratch, uint64_t block, uint8_t *wire)
 {
     const uint32_t n = flcd_any_elems(args, block);
     flcd_any_load(args.type, args.send + flcd_any_byte(args, block), n, scratch->codec.x);
-    flcd_any_encode(args.reduce.format, args.type, n, &scratch->codec, wire);
+    flcd_any_encode<KIND>(args.reduce.format, args.type, n, &scratch->codec, wire);
 }
 
 /* Own contribution to a sum, as its owner adds it, into scratch->codec.x. */
+template <int KIND>
 static __device__ __forceinline__ void flcd_any_own(const struct flci_twostep_p2p_args &args,
                                                     struct flcd_any_scratch *scratch,
                                                     uint64_t block, uint32_t n)
@@ -51,8 +53,8 @@ static __device__ __forceinline__ void flcd_any_own(const struct flci_twostep_p2
     float *x = scratch->codec.x;
     flcd_any_load(args.type, args.send + flcd_any_byte(args, block), n, x);
     if ((args.flags & FLC_INVARIANT) != 0) {
-        flcd_any_encode(format, args.type, n, &scratch->codec, scratch->wire);
-        flcd_any_decode(format, args.type, n, scratch->wire, &scratch->codec, x);
+        flcd_any_encode<KIND>(format, args.type, n, &scratch->codec, scratch->wire);
+        flcd_any_decode<KIND>(format, args.type, n, scratch->wire, &scratch->codec, x);
     }
 }
 
@@ -73,6 +75,7 @@ static __device__ __forceinline__ void flcd_any_push(const struct flci_twostep_p
 }
 
 /* Sum, encode, tell everyone, and keep what it decodes to. */
+template <int KIND>
 FLCD_ANY void flcd_any_reduce(const struct flci_twostep_p2p_args &args,
                               struct flcd_any_scratch *scratch, uint64_t block,
                               uint64_t reduce_slot, uint64_t gather_slot)
@@ -83,12 +86,12 @@ FLCD_ANY void flcd_any_reduce(const struct flci_twostep_p2p_args &args,
     float *x = scratch->codec.x, *sum = scratch->sum;
     for (int from = 0; from < window.ranks; from++) {
         if (from == window.rank) {
-            flcd_any_own(args, scratch, block, n);
+            flcd_any_own<KIND>(args, scratch, block, n);
         } else {
             const uint8_t *wire =
                 window.bases[window.rank] + reduce_slot +
                 flci_p2p_inbox_at(window.ranks, window.inbox_bytes, 0, window.rank, from);
-            flcd_any_decode(args.reduce.format, args.type, n, wire, &scratch->codec, x);
+            flcd_any_decode<KIND>(args.reduce.format, args.type, n, wire, &scratch->codec, x);
         }
         for (uint32_t i = flcd_lane(); i < n; i += FLCD_LANES) {
             sum[i] = from == 0 ? x[i] : sum[i] + x[i];
@@ -102,24 +105,25 @@ FLCD_ANY void flcd_any_reduce(const struct flci_twostep_p2p_args &args,
     if (format.bits == 0) {
         flcd_any_store(args.type, x, n, scratch->wire);
     } else {
-        flcd_any_encode(format, args.type, n, &scratch->codec, scratch->wire);
+        flcd_any_encode<KIND>(format, args.type, n, &scratch->codec, scratch->wire);
     }
     flcd_any_push(args, scratch,
                   format.bits == 0 ? n * (args.type == FLC_FLOAT32 ? 4 : 2)
                                    : flci_layout_of(format, n).bytes,
                   gather_slot);
-    flcd_any_decode(format, args.type, n, scratch->wire, &scratch->codec, x);
+    flcd_any_decode<KIND>(format, args.type, n, scratch->wire, &scratch->codec, x);
     flcd_any_store(args.type, x, n, args.recv + flcd_any_byte(args, block));
 }
 
 /* What an owner sent, decoded. */
+template <int KIND>
 FLCD_ANY void flcd_any_gather(const struct flci_twostep_p2p_args &args,
                               struct flcd_any_scratch *scratch, uint64_t block,
                               const uint8_t *wire)
 {
     const uint32_t n = flcd_any_elems(args, block);
     float *x = scratch->codec.x;
-    flcd_any_decode(args.gather.format, args.type, n, wire, &scratch->codec, x);
+    flcd_any_decode<KIND>(args.gather.format, args.type, n, wire, &scratch->codec, x);
     flcd_any_store(args.type, x, n, args.recv + flcd_any_byte(args, block));
 }
 

@@ -88,7 +88,7 @@ struct flcd_twostep_places {
  * it, before it tells the peers of the step that the block belongs to: so the workers know full
  * blocks only. It comes in the last step or the last but one, and nothing overtakes it in the ring.
  */
-struct flcd_short_block {
+template <int KIND> struct flcd_short_block {
     struct flcd_twostep_places places;
     struct flcd_watch watch;
     struct flcd_any_scratch *scratch;
@@ -112,7 +112,7 @@ struct flcd_short_block {
     {
         const struct flci_twostep_p2p_args &args = places.args;
         if (args.window.rank != args.short_owner) {
-            flcd_any_send(args, scratch, block,
+            flcd_any_send<KIND>(args, scratch, block,
                           places.inbox(0, args.short_owner, args.window.rank) +
                               places.slot_of(end - 1, args.reduce.stride));
         }
@@ -123,7 +123,7 @@ struct flcd_short_block {
         const struct flci_twostep_p2p_args &args = places.args;
         if (args.window.rank == args.short_owner) {
             watch.wait_for(args.window, 0, end, args.signature);
-            flcd_any_reduce(args, scratch, block, places.slot_of(end - 1, args.reduce.stride),
+            flcd_any_reduce<KIND>(args, scratch, block, places.slot_of(end - 1, args.reduce.stride),
                             places.slot_of(end - 1, args.gather.stride));
         }
     }
@@ -133,7 +133,7 @@ struct flcd_short_block {
         const struct flci_twostep_p2p_args &args = places.args;
         if (args.window.rank != args.short_owner) {
             watch.wait_for(args.window, 1, end, args.signature);
-            flcd_any_gather(args, scratch, block,
+            flcd_any_gather<KIND>(args, scratch, block,
                             places.inbox(1, args.window.rank, args.short_owner) +
                                 places.slot_of(end - 1, args.gather.stride));
         }
@@ -143,7 +143,7 @@ struct flcd_short_block {
 /* ---- The signalling warp ---- */
 
 /* Tells the peers how far the slowest worker is. */
-struct flcd_signaller {
+template <int KIND> struct flcd_signaller {
     struct flcd_twostep_places places;
     struct flcd_twostep_shared &shared;
 
@@ -151,7 +151,7 @@ struct flcd_signaller {
     {
         const struct flci_twostep_p2p_args &args = places.args;
         const uint32_t own = places.lane % (2 * FLCI_TWOSTEP_WORKERS);
-        struct flcd_short_block last = {places, places.watch(epoch, steps), nullptr, 0, 0};
+        struct flcd_short_block<KIND> last = {places, places.watch(epoch, steps), nullptr, 0, 0};
         uint32_t sent = 0, reduced = 0;
         last.scratch =
             (struct flcd_any_scratch *)(args.window.bases[args.window.rank] + FLCI_P2P_SCRATCH_AT);
@@ -191,7 +191,7 @@ struct flcd_signaller {
 
 /* ---- The frame ---- */
 
-template <class WORKER>
+template <int KIND, class WORKER>
 static __device__ __forceinline__ void flcd_twostep_run(const struct flci_twostep_p2p_args &args,
                                                         struct flcd_twostep_shared &shared,
                                                         const WORKER &worker)
@@ -204,7 +204,7 @@ static __device__ __forceinline__ void flcd_twostep_run(const struct flci_twoste
     }
     __syncthreads();
     if (worker.places.warp == FLCI_TWOSTEP_WORKERS) {
-        const struct flcd_signaller signaller = {worker.places, shared};
+        const struct flcd_signaller<KIND> signaller = {worker.places, shared};
         signaller.run(epoch, steps);
     } else {
         worker.run(shared, epoch, steps);
