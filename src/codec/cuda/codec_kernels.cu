@@ -117,46 +117,54 @@ static flc_status launched(const char *what, size_t count)
 
 /* ---- Full blocks ---- */
 
-/* Kernels of the widths that the library was built with. */
-static struct flci_cuda_full_kernels full_kernels(flc_format format, flc_type type,
-                                                  flc_type elem_type)
+/* The width's, if the library was built with it and the format has a codec of units. */
+static flci_cuda_full_kernels_of *kernels_of_width(flc_format format)
 {
     switch (flcd_codec_of(format) != FLCD_NO_CODEC ? format.bits : 0) {
 #if defined(FLC_HAS_BITS_1)
     case 1:
-        return flci_cuda_full_kernels_1(format, type, elem_type);
+        return flci_cuda_full_kernels_1;
 #endif
 #if defined(FLC_HAS_BITS_2)
     case 2:
-        return flci_cuda_full_kernels_2(format, type, elem_type);
+        return flci_cuda_full_kernels_2;
 #endif
 #if defined(FLC_HAS_BITS_3)
     case 3:
-        return flci_cuda_full_kernels_3(format, type, elem_type);
+        return flci_cuda_full_kernels_3;
 #endif
 #if defined(FLC_HAS_BITS_4)
     case 4:
-        return flci_cuda_full_kernels_4(format, type, elem_type);
+        return flci_cuda_full_kernels_4;
 #endif
 #if defined(FLC_HAS_BITS_5)
     case 5:
-        return flci_cuda_full_kernels_5(format, type, elem_type);
+        return flci_cuda_full_kernels_5;
 #endif
 #if defined(FLC_HAS_BITS_6)
     case 6:
-        return flci_cuda_full_kernels_6(format, type, elem_type);
+        return flci_cuda_full_kernels_6;
 #endif
 #if defined(FLC_HAS_BITS_7)
     case 7:
-        return flci_cuda_full_kernels_7(format, type, elem_type);
+        return flci_cuda_full_kernels_7;
 #endif
 #if defined(FLC_HAS_BITS_8)
     case 8:
-        return flci_cuda_full_kernels_8(format, type, elem_type);
+        return flci_cuda_full_kernels_8;
 #endif
     default:
+        return NULL;
+    }
+}
+
+static struct flci_cuda_full_kernels full_kernels(const struct tensor &t)
+{
+    flci_cuda_full_kernels_of *of_width = kernels_of_width(t.format);
+    if (of_width == NULL) {
         return {NULL, NULL};
     }
+    return of_width(t.format, t.type, t.elem_type);
 }
 
 /* All full blocks, and how many elements they are; none where there is no kernel. */
@@ -192,7 +200,7 @@ flc_status flci_cuda_encode(flc_format format, flc_type type, flc_type src_type,
 {
     struct tensor t = tensor_of(format, type, src_type, count, counts);
     size_t done;
-    FLCI_TRY(launch_full(full_kernels(format, type, src_type).encode, t, src, wire, stream, &done));
+    FLCI_TRY(launch_full(full_kernels(t).encode, t, src, wire, stream, &done));
     t.count -= done;
     if (t.count == 0) {
         return FLC_OK;
@@ -208,7 +216,7 @@ flc_status flci_cuda_decode(flc_format format, flc_type type, const void *wire, 
 {
     struct tensor t = tensor_of(format, type, dst_type, count, counts);
     size_t done;
-    FLCI_TRY(launch_full(full_kernels(format, type, dst_type).decode, t, wire, dst, stream, &done));
+    FLCI_TRY(launch_full(full_kernels(t).decode, t, wire, dst, stream, &done));
     t.count -= done;
     if (t.count == 0) {
         return FLC_OK;
