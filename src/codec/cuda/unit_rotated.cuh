@@ -38,6 +38,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
     {
         constexpr int words = TYPE == FLC_FLOAT32 ? 8 : 4; /* of a piece */
         flcd_elems<TYPE> own;
+        uint32_t low[4], high[4];
         float x[32], v[32];
 #pragma unroll
         for (int j = 0; j < words; j++) {
@@ -52,7 +53,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
         flcd_widen<TYPE>(own, x);
         /* 16-bit elements are multiples of 2^-133: parts of them are exact. */
         flcd_turn<TYPE != FLC_FLOAT32>(group_of(layout.format), lane, x, v);
-        encode(layout.format, lane, v, share, p);
+        encode(layout.format, lane, v, share, p, low, high);
     }
 
     /* From a sum; `decoded` is what every rank makes of the packet. */
@@ -61,6 +62,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
     encode_sum(const struct flcd_layout &layout, uint32_t lane, const float (&x)[32], SHARE share,
                packet &p, flcd_elems<TYPE> &decoded)
     {
+        uint32_t low[4], high[4];
         float own[32], v[32];
 #pragma unroll
         for (int j = 0; j < FLCD_PIECE_ELEMS; j++) {
@@ -76,8 +78,9 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
             }
         }
         flcd_turn<false>(group_of(layout.format), lane, own, v);
-        encode(layout.format, lane, v, share, p);
-        decode(layout, lane, p, decoded);
+        encode(layout.format, lane, v, share, p, low, high);
+        flcd_words_of_pieces<BITS>(lane, low, high);
+        elems_of(layout, lane, p, low, high, decoded);
     }
 
     /* x = value or x += value. */
@@ -85,36 +88,17 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
     static __device__ __forceinline__ void add(const struct flcd_layout &layout, uint32_t lane,
                                                const packet &p, float (&x)[32])
     {
-        const uint32_t group = group_of(layout.format);
-        const float scale = flcd_turned_scale((int)p.stored, p.base_exponent);
-        if (flcd_turned_needs_care<BITS, TYPE>(group, p.stored, scale)) {
-            float y[32];
-            const volatile float *from = y; /* else the common way's x would be memory too */
-            const packet copy = p;
-            careful_values(group, lane, &copy, y);
-#pragma unroll
-            for (int i = 0; i < 32; i++) {
-                x[i] = ADD ? x[i] + from[i] : from[i];
-            }
-            return;
-        }
-        values<ADD>(group, lane, p, scale, x);
+        uint32_t low[4], high[4];
+        flcd_turned_unpack<BITS>(lane, p.planes, low, high);
+        values_of<ADD>(layout, lane, p, low, high, x);
     }
 
     static __device__ __forceinline__ void decode(const struct flcd_layout &layout, uint32_t lane,
                                                   const packet &p, flcd_elems<TYPE> &elems)
     {
-        float x[32];
-        add<false>(layout, lane, p, x);
-        flcd_narrow<TYPE>(x, elems);
-        if (__any_sync(FLCD_ALL_LANES, p.stored == FLCI_SCALE_CODE_NAN)) {
-            constexpr int words = TYPE == FLC_FLOAT32 ? 8 : 4;
-            const uint32_t mask = nan_pieces(lane, p.stored);
-#pragma unroll
-            for (int i = 0; i < FLCD_PIECES * words; i++) {
-                elems.words[i] = mask >> i / words & 1 ? flcd_nan_word<TYPE>() : elems.words[i];
-            }
-        }
+        uint32_t low[4], high[4];
+        flcd_turned_unpack<BITS>(lane, p.planes, low, high);
+        elems_of(layout, lane, p, low, high, elems);
     }
 
     static __device__ __forceinline__ void store(const struct flcd_layout &layout, uint8_t *block,
@@ -156,7 +140,8 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
 
     template <typename SHARE>
     static __device__ __forceinline__ void encode(flc_format format, uint32_t lane, float (&v)[32],
-                                                  SHARE share, packet &p)
+                                                  SHARE share, packet &p, uint32_t (&low)[4],
+                                                  uint32_t (&high)[4])
     {
         const uint32_t group = group_of(format);
         const float largest = flcd_turned_largest(group, v);
@@ -166,7 +151,6 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
             share(flci_is_finite(largest) ? fmaxf(target, FLCI_SCALE_MIN) : FLCI_SCALE_MIN));
         most = flci_scale_to_compact(target, flci_rotated_largest_exponent(group), p.base_exponent,
                                      BITS > FLCI_ROTATED_NEAREST);
-        uint32_t low[4], high[4];
         if (__any_sync(FLCD_ALL_LANES, most == 0 || !(largest <= FLCD_TURNED_ORDINARY))) {
             float in[32];
             uint32_t out[9];
@@ -237,8 +221,9 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
     /* ---- Decode ---- */
 
     template <bool ADD>
-    static __device__ __forceinline__ void values(uint32_t group, uint32_t lane, const packet &p,
-                                                  float scale, float (&x)[32])
+    static __device__ __forceinline__ void plain_values(uint32_t group, uint32_t lane, float scale,
+                                                        const uint32_t (&low)[4],
+                                                        const uint32_t (&high)[4], float (&x)[32])
     {
         uint32_t sums[2][8];
         float scales[FLCD_PIECES];
@@ -246,7 +231,7 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
         for (int k = 0; k < FLCD_PIECES; k++) {
             scales[k] = group >= 128 ? scale : __shfl_sync(FLCD_ALL_LANES, scale, (lane & ~3u) | k);
         }
-        flcd_turned_levels<BITS>(lane, p.planes, sums);
+        flcd_turned_levels<BITS>(low, high, sums);
         flcd_turn_back<BITS>(group, lane, sums);
         flcd_turned_values<BITS, ADD>(group, lane, sums, scales, x);
     }
@@ -256,14 +241,57 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
     {
         const packet p = *from;
         const float limit = flci_type_limit(TYPE);
+        uint32_t low[4], high[4];
         float x[32];
-        values<false>(group, lane, p, flcd_turned_scale((int)p.stored, p.base_exponent), x);
+        flcd_turned_unpack<BITS>(lane, p.planes, low, high);
+        plain_values<false>(group, lane, flcd_turned_scale((int)p.stored, p.base_exponent), low,
+                            high, x);
 #pragma unroll
         for (int i = 0; i < 32; i++) {
             const uint32_t stored = __shfl_sync(FLCD_ALL_LANES, p.stored, (lane & ~3u) | i / 8);
             to[i] = stored == 0                     ? 0.0f
                     : stored == FLCI_SCALE_CODE_NAN ? flci_float_of(FLCI_NAN)
                                                     : flci_clamp(x[i], -limit, limit);
+        }
+    }
+
+    /* `low` and `high` are the packet's codes, of the lane's pieces. */
+    template <bool ADD>
+    static __device__ __forceinline__ void
+    values_of(const struct flcd_layout &layout, uint32_t lane, const packet &p,
+              const uint32_t (&low)[4], const uint32_t (&high)[4], float (&x)[32])
+    {
+        const uint32_t group = group_of(layout.format);
+        const float scale = flcd_turned_scale((int)p.stored, p.base_exponent);
+        if (flcd_turned_needs_care<BITS, TYPE>(group, p.stored, scale)) {
+            float y[32];
+            const volatile float *from = y; /* else the common way's x would be memory too */
+            const packet copy = p;
+            careful_values(group, lane, &copy, y);
+#pragma unroll
+            for (int i = 0; i < 32; i++) {
+                x[i] = ADD ? x[i] + from[i] : from[i];
+            }
+            return;
+        }
+        plain_values<ADD>(group, lane, scale, low, high, x);
+    }
+
+    static __device__ __forceinline__ void elems_of(const struct flcd_layout &layout, uint32_t lane,
+                                                    const packet &p, const uint32_t (&low)[4],
+                                                    const uint32_t (&high)[4],
+                                                    flcd_elems<TYPE> &elems)
+    {
+        float x[32];
+        values_of<false>(layout, lane, p, low, high, x);
+        flcd_narrow<TYPE>(x, elems);
+        if (__any_sync(FLCD_ALL_LANES, p.stored == FLCI_SCALE_CODE_NAN)) {
+            constexpr int words = TYPE == FLC_FLOAT32 ? 8 : 4;
+            const uint32_t mask = nan_pieces(lane, p.stored);
+#pragma unroll
+            for (int i = 0; i < FLCD_PIECES * words; i++) {
+                elems.words[i] = mask >> i / words & 1 ? flcd_nan_word<TYPE>() : elems.words[i];
+            }
         }
     }
 

@@ -44,19 +44,56 @@ template <int BITS> static __device__ __forceinline__ uint32_t flcd_level_bytes(
     return (below & ~is_above) | (above & is_above);
 }
 
+/* Words of the 4-bit plane of 32 neighbours to those of the lane's pieces. */
+template <int BITS>
+static __device__ __forceinline__ void flcd_words_of_pieces(uint32_t lane, uint32_t (&low)[4],
+                                                            uint32_t (&high)[4])
+{
+    flcd_transpose(lane, low);
+    if (BITS > FLCI_NARROW_BITS) {
+        flcd_transpose(lane, high);
+    }
+}
+
+/* Codes of the lane's pieces as words of the 4-bit plane; `high`: their bits from 4 on. */
+template <int BITS>
+static __device__ __forceinline__ void flcd_turned_unpack(uint32_t lane,
+                                                          const uint32_t (&planes)[BITS],
+                                                          uint32_t (&low)[4], uint32_t (&high)[4])
+{
+    if constexpr (BITS < 8) {
+        flcd_unpack_narrow<(BITS < 4 ? BITS : 4)>(planes, low);
+        if constexpr (BITS > FLCI_NARROW_BITS) {
+            flcd_unpack_narrow<BITS - 4>(planes + 4, high);
+        }
+        flcd_words_of_pieces<BITS>(lane, low, high);
+    } else {
+        constexpr uint32_t mask = 0x000f000fu;
+        uint32_t pairs[16];
+        flcd_unpack_bytes(lane, planes, pairs);
+#pragma unroll
+        for (int k = 0; k < FLCD_PIECES; k++) {
+            low[k] = high[k] = 0;
+#pragma unroll
+            for (int i = 0; i < FLCD_PIECE_PAIRS; i++) {
+                low[k] |= (pairs[4 * k + i] & mask) << 4 * i;
+                high[k] |= (pairs[4 * k + i] >> 4 & mask) << 4 * i;
+            }
+        }
+    }
+}
+
 /* sums[k][i]: u of element i of pieces k and k + 2. */
 template <int BITS>
 static __device__ __forceinline__ void
-flcd_turned_levels(uint32_t lane, const uint32_t (&planes)[BITS], uint32_t (&sums)[2][8])
+flcd_turned_levels(const uint32_t (&low)[4], const uint32_t (&high)[4], uint32_t (&sums)[2][8])
 {
     if constexpr (BITS <= FLCI_NARROW_BITS) {
-        uint32_t w[4], even[4], odd[4];
-        flcd_unpack_narrow<BITS>(planes, w);
-        flcd_transpose(lane, w);
+        uint32_t even[4], odd[4];
 #pragma unroll
         for (int k = 0; k < 4; k++) {
-            even[k] = flcd_level_bytes<BITS>(w[k]);
-            odd[k] = flcd_level_bytes<BITS>(w[k] >> 16);
+            even[k] = flcd_level_bytes<BITS>(low[k]);
+            odd[k] = flcd_level_bytes<BITS>(low[k] >> 16);
         }
 #pragma unroll
         for (int k = 0; k < 2; k++) {
@@ -69,15 +106,20 @@ flcd_turned_levels(uint32_t lane, const uint32_t (&planes)[BITS], uint32_t (&sum
             }
         }
     } else {
-        uint32_t pairs[16];
-        flcd_unpack<BITS>(lane, planes, pairs);
+        constexpr uint32_t mask = 0x000f000fu;
 #pragma unroll
         for (int k = 0; k < 2; k++) {
 #pragma unroll
             for (int i = 0; i < 4; i++) {
-                const uint32_t a = pairs[4 * k + i], b = pairs[4 * k + 8 + i];
-                sums[k][2 * i] = flcd_permute(a, b, 0x5410);
-                sums[k][2 * i + 1] = flcd_permute(a, b, 0x7632);
+                uint32_t pair[2]; /* codes 2 i and 2 i + 1 of pieces k, k + 2 */
+#pragma unroll
+                for (int j = 0; j < 2; j++) {
+                    const uint32_t h = high[k + 2 * j];
+                    pair[j] = (low[k + 2 * j] >> 4 * i & mask) |
+                              ((i == 0 ? h << 4 : h >> 4 * (i - 1)) & mask << 4);
+                }
+                sums[k][2 * i] = flcd_permute(pair[0], pair[1], 0x5410);
+                sums[k][2 * i + 1] = flcd_permute(pair[0], pair[1], 0x7632);
             }
         }
     }
