@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: the flashcomm authors
 #
-# Format the C sources in place, or check them: scripts/format.sh [--check].
+# Format the C and CUDA sources in place, or check them: scripts/format.sh [--check].
 #
 # Versions of clang-format disagree with each other, so only 14 counts. Where there is none the
 # exit status is 77, which ctest shows as skipped.
@@ -21,7 +21,9 @@ if [ -z "$tool" ]; then
     exit 77
 fi
 
-list_sources() { find include src tools examples tests -name '*.[ch]' -print0; }
+list_sources() {
+    find include src tools examples tests \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' \) -print0
+}
 
 if [ "${1:-}" != --check ]; then
     list_sources | xargs -0 "$tool" --style=file -i

@@ -54,10 +54,10 @@ static __device__ __forceinline__ uint32_t flcd_ld_acquire_block_u32(const uint3
 
 static __device__ __forceinline__ void flcd_st_release_block_u32(uint32_t *at, uint32_t value)
 {
-    asm volatile("st.release.cta.shared.u32 [%0], %1;" ::"r"(
-                     (uint32_t)__cvta_generic_to_shared(at)),
-                 "r"(value)
-                 : "memory");
+    asm volatile(
+        "st.release.cta.shared.u32 [%0], %1;" ::"r"((uint32_t)__cvta_generic_to_shared(at)),
+        "r"(value)
+        : "memory");
 }
 
 /* All warps of a thread block that take part, `threads` in all, in barrier `id` (1 to 15). */
@@ -230,10 +230,10 @@ static __device__ __forceinline__ void flcd_st_streaming(void *at, uint4 value)
    copied itself once it has waited for all but the last LATER groups that it committed. */
 static __device__ __forceinline__ void flcd_copy_ahead(void *to, const void *from)
 {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
-                     (uint32_t)__cvta_generic_to_shared(to)),
-                 "l"(from)
-                 : "memory");
+    asm volatile(
+        "cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((uint32_t)__cvta_generic_to_shared(to)),
+        "l"(from)
+        : "memory");
 }
 
 static __device__ __forceinline__ void flcd_copy_commit(void)

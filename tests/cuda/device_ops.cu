@@ -60,8 +60,8 @@ __global__ static void sum_kernel(const uint16_t *words, size_t count, uint64_t 
 extern "C" cudaError_t device_copy(void *dst, const void *src, size_t bytes, cudaStream_t stream)
 {
     const size_t count = bytes / sizeof(uint4);
-    copy_kernel<<<blocks_for(count), THREADS, 0, stream>>>(
-        static_cast<uint4 *>(dst), static_cast<const uint4 *>(src), count);
+    copy_kernel<<<blocks_for(count), THREADS, 0, stream>>>(static_cast<uint4 *>(dst),
+                                                           static_cast<const uint4 *>(src), count);
     return cudaGetLastError();
 }
 

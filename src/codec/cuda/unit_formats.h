@@ -40,9 +40,9 @@ static inline enum flcd_codec flcd_codec_of(flc_format format)
         return flcd_is_common_rotated(format) ? FLCD_ROTATED_COMMON : FLCD_ROTATED;
     }
     if (format.spikes) {
-        return is_common                          ? FLCD_SPIKED_COMMON
+        return is_common                        ? FLCD_SPIKED_COMMON
                : format.metadata == FLC_COMPACT ? FLCD_NO_CODEC
-                                                  : FLCD_SPIKED;
+                                                : FLCD_SPIKED;
     }
     return is_common ? FLCD_EVEN_COMMON : FLCD_EVEN;
 }

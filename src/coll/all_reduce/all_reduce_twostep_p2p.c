@@ -92,8 +92,8 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
     FLCI_TRY(load(flci_twostep_p2p_kernel_any()));
     for (int bits = 0; bits <= 8; bits++) {
         for (int i = 0; i < 3 * FLCD_CODECS; i++) {
-            const void *kernel = fast_kernel(bits, (enum flcd_codec)(i / 3), (flc_type)(i % 3),
-                                             p2p->window.ranks);
+            const void *kernel =
+                fast_kernel(bits, (enum flcd_codec)(i / 3), (flc_type)(i % 3), p2p->window.ranks);
             if (kernel != NULL) {
                 FLCI_TRY(load(kernel));
             }
@@ -112,8 +112,7 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 _Static_assert(GATHER_LAG + FLAG_STEPS <= FLCI_TWOSTEP_SLOTS, "the ring of an inbox");
 
 /* What all ranks must agree on, in 32 bits. */
-static uint32_t signature_of(const struct flci_all_reduce_p2p *call,
-                             uint32_t thread_blocks)
+static uint32_t signature_of(const struct flci_all_reduce_p2p *call, uint32_t thread_blocks)
 {
     const uint64_t parts[] = {
         call->count,
@@ -161,8 +160,8 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
                                  &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes(kernel)),
                              "asking for an all-reduce kernel's occupancy"));
     if (kernel != flci_twostep_p2p_kernel_any() && call->count % FLC_BLOCK_ELEMS != 0) {
-        args.short_owner = blocks < (uint64_t)p2p->window.ranks ? (int)blocks - 1
-                                                                : p2p->window.ranks - 1;
+        args.short_owner =
+            blocks < (uint64_t)p2p->window.ranks ? (int)blocks - 1 : p2p->window.ranks - 1;
     }
     args.longest_chunk = args.chunk_blocks + (args.longer_chunks > 0);
     space = (struct flci_twostep_space){

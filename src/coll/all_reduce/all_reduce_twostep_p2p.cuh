@@ -26,8 +26,8 @@
  * the sum of block v goes out after a flag 0 of at least v + 1 was seen, which the peer set after
  * all its warps had gathered block v - 1 - gather_lag. Between calls: a kernel ends when it has
  * gathered everything, so all peers have reduced everything and inbox 0 is free; and inbox 1 is
- * written only after every peer's flag 0 of this call, that is after its last call ended. So inboxes
- * need no second buffer, and calls no barrier at their end.
+ * written only after every peer's flag 0 of this call, that is after its last call ended. So
+ * inboxes need no second buffer, and calls no barrier at their end.
  *
  * All thread blocks that wait for each other must be resident: the launcher sees to it.
  */
@@ -50,7 +50,8 @@ struct flcd_share {
 
     __device__ __forceinline__ float operator()(float x) const
     {
-        float *largest = shared->largest[*turn ^= 1];
+        *turn ^= 1;
+        float *largest = shared->largest[*turn];
         for (int distance = 16; distance > 0; distance /= 2) {
             x = fmaxf(x, __shfl_xor_sync(FLCD_ALL_LANES, x, distance));
         }
@@ -120,8 +121,7 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
             const uint8_t *from = send + unit_at(owner, block);
 #pragma unroll
             for (int i = 0; i < vectors; i++) {
-                flcd_copy_ahead(&into[i][places.lane],
-                                from + flcd_vector_at<TYPE>(places.lane, i));
+                flcd_copy_ahead(&into[i][places.lane], from + flcd_vector_at<TYPE>(places.lane, i));
             }
         }
         flcd_copy_commit();
@@ -157,8 +157,7 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
     __device__ __forceinline__ void load(int stage, int from, uint32_t v,
                                          const struct flcd_layout &layout, packet &p) const
     {
-        CODEC::load(layout,
-                    places.inbox(stage, rank(), from) + places.slot_of(v, layout.stride),
+        CODEC::load(layout, places.inbox(stage, rank(), from) + places.slot_of(v, layout.stride),
                     places.warp, places.lane, p);
     }
 
@@ -185,8 +184,7 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
             if (is_full) {
                 packet p;
                 CODEC::encode_elems(layout, places.lane, x, share, p);
-                CODEC::store(layout,
-                             places.inbox(0, to, rank()) + places.slot_of(v, layout.stride),
+                CODEC::store(layout, places.inbox(0, to, rank()) + places.slot_of(v, layout.stride),
                              places.warp, places.lane, p);
             }
         }
@@ -267,8 +265,8 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
             if (reduces && to_reduce < places.full_blocks(rank())) {
                 reduce(v - lag, to_reduce);
             }
-            begin(v + 1 >= lag && v + 1 - lag < steps, rank(),
-                  places.block_in_chunk(v + 1 - lag), ahead->own);
+            begin(v + 1 >= lag && v + 1 - lag < steps, rank(), places.block_in_chunk(v + 1 - lag),
+                  ahead->own);
             if (reduces) {
                 places.report(shared, 1, v - lag, steps);
             }
@@ -304,10 +302,9 @@ template <class CODEC, flc_type TYPE> struct flcd_pair_worker : flcd_worker<CODE
     __device__ __forceinline__ struct chunk chunk_of(int owner) const
     {
         const uint32_t full = places.full_blocks(owner), lane = places.lane;
-        const uint64_t at =
-            ((places.first_block(owner) + blockIdx.x) * FLC_BLOCK_ELEMS +
-             places.warp * FLCD_UNIT_ELEMS + 128 * (lane / 4) + 8 * (lane % 4)) *
-            elem_bytes;
+        const uint64_t at = ((places.first_block(owner) + blockIdx.x) * FLC_BLOCK_ELEMS +
+                             places.warp * FLCD_UNIT_ELEMS + 128 * (lane / 4) + 8 * (lane % 4)) *
+                            elem_bytes;
         return {full > blockIdx.x ? (full - blockIdx.x + gridDim.x - 1) / gridDim.x : 0,
                 places.args.send + at, places.args.recv + at};
     }

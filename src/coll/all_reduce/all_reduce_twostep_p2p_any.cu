@@ -23,7 +23,8 @@ struct flcd_slow_worker {
             const int to = (me + turn) % ranks;
             if (block < places.all_blocks(to)) {
                 flcd_any_send<FLCD_KIND_ANY>(args, scratch, places.first_block(to) + block,
-                              places.inbox(0, to, me) + places.slot_of(v, args.reduce.stride));
+                                             places.inbox(0, to, me) +
+                                                 places.slot_of(v, args.reduce.stride));
             }
         }
     }
@@ -32,9 +33,9 @@ struct flcd_slow_worker {
     {
         const struct flci_twostep_p2p_args &args = places.args;
         if (block < places.all_blocks(args.window.rank)) {
-            flcd_any_reduce<FLCD_KIND_ANY>(args, scratch, places.first_block(args.window.rank) + block,
-                            places.slot_of(v, args.reduce.stride),
-                            places.slot_of(v, args.gather.stride));
+            flcd_any_reduce<FLCD_KIND_ANY>(
+                args, scratch, places.first_block(args.window.rank) + block,
+                places.slot_of(v, args.reduce.stride), places.slot_of(v, args.gather.stride));
         }
     }
 
@@ -46,7 +47,8 @@ struct flcd_slow_worker {
             const int from = (me + turn) % ranks;
             if (block < places.all_blocks(from)) {
                 flcd_any_gather<FLCD_KIND_ANY>(args, scratch, places.first_block(from) + block,
-                                places.inbox(1, me, from) + places.slot_of(v, args.gather.stride));
+                                               places.inbox(1, me, from) +
+                                                   places.slot_of(v, args.gather.stride));
             }
         }
     }
@@ -89,8 +91,7 @@ static __global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, 1)
     __shared__ struct flcd_twostep_shared shared;
     const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const struct flcd_slow_worker worker = {
-        {args, warp, lane},
-        (struct flcd_any_scratch *)scratches + warp % FLCI_TWOSTEP_WORKERS};
+        {args, warp, lane}, (struct flcd_any_scratch *)scratches + warp % FLCI_TWOSTEP_WORKERS};
     flcd_twostep_run<FLCD_KIND_ANY>(args, shared, worker);
 }
 

@@ -4,7 +4,8 @@
  * A block of the fused two-step all-reduce in any format and of any length, by one warp: the last
  * block of a buffer, which may be short, and formats without a fast path.
  *
- * KIND is what is known of both formats; steps as in all_reduce_twostep_p2p.cuh, for one block of the buffer; `scratch` is the warp's.
+ * KIND is what is known of both formats; steps as in all_reduce_twostep_p2p.cuh, for one block of
+ * the buffer; `scratch` is the warp's.
  */
 #ifndef FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_ANY_CUH
 #define FLCI_COLL_ALL_REDUCE_ALL_REDUCE_TWOSTEP_P2P_ANY_CUH
@@ -118,8 +119,7 @@ FLCD_ANY void flcd_any_reduce(const struct flci_twostep_p2p_args &args,
 /* What an owner sent, decoded. */
 template <int KIND>
 FLCD_ANY void flcd_any_gather(const struct flci_twostep_p2p_args &args,
-                              struct flcd_any_scratch *scratch, uint64_t block,
-                              const uint8_t *wire)
+                              struct flcd_any_scratch *scratch, uint64_t block, const uint8_t *wire)
 {
     const uint32_t n = flcd_any_elems(args, block);
     float *x = scratch->codec.x;

@@ -27,11 +27,11 @@ struct flci_twostep_p2p_args {
     uint8_t *recv;
     uint64_t count;
     uint32_t chunk_blocks, longer_chunks; /* blocks of a chunk; so many first ones have one more */
-    int32_t short_owner; /* rank whose chunk ends with a block that is not full; -1: none */
-    uint32_t longest_chunk;          /* blocks */
+    int32_t short_owner;    /* rank whose chunk ends with a block that is not full; -1: none */
+    uint32_t longest_chunk; /* blocks */
     uint32_t reduce_lag, gather_lag; /* steps from sending to summing, and to gathering */
     uint32_t flag_steps;             /* a power of two: steps that a flag tells of */
-    uint32_t signature; /* of the call: what all ranks must agree on */
+    uint32_t signature;              /* of the call: what all ranks must agree on */
     flc_type type;
     uint32_t flags;
     float divisor; /* 1 for sums */

@@ -10,7 +10,9 @@
 
 /* Thread blocks that share a multiprocessor: many registers, or many warps. */
 template <flc_type TYPE, int RANKS>
-constexpr int blocks_a_sm = TYPE == FLC_FLOAT32 ? 2 : RANKS == 2 ? 4 : 3;
+constexpr int blocks_a_sm = TYPE == FLC_FLOAT32 ? 2
+                            : RANKS == 2        ? 4
+                                                : 3;
 
 /* The kernel of any number of ranks, and for two ranks, where there is one, a quicker one. */
 template <class CODEC, flc_type TYPE, bool HAS_PAIR> static const void *kernel_of(int ranks)

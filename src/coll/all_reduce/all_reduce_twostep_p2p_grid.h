@@ -30,9 +30,8 @@ static inline uint32_t flci_twostep_thread_blocks(const struct flci_twostep_spac
     const uint64_t fitting = space->inbox_bytes / ((uint64_t)FLCI_TWOSTEP_SLOTS * space->stride);
     uint64_t most = (uint64_t)space->resident, steps;
     most = most < FLCI_P2P_MAX_BLOCKS ? most : FLCI_P2P_MAX_BLOCKS;
-    most = space->max_blocks > 0 && most > (uint64_t)space->max_blocks
-               ? (uint64_t)space->max_blocks
-               : most;
+    most = space->max_blocks > 0 && most > (uint64_t)space->max_blocks ? (uint64_t)space->max_blocks
+                                                                       : most;
     most = fitting < most ? fitting : most;
     if (most > (uint64_t)space->sms && most > (space->chunk_blocks + 1) / 2) {
         most = (space->chunk_blocks + 1) / 2;

@@ -69,8 +69,8 @@ struct flcd_twostep_places {
     }
 
     /* This warp is done with step v of a stage: told every flag_steps, and at the end. */
-    __device__ __forceinline__ void report(struct flcd_twostep_shared &shared, int stage, uint32_t v,
-                                           uint32_t all_steps) const
+    __device__ __forceinline__ void report(struct flcd_twostep_shared &shared, int stage,
+                                           uint32_t v, uint32_t all_steps) const
     {
         if (((v + 1) & (args.flag_steps - 1)) == 0 || v + 1 == all_steps) {
             __syncwarp();
@@ -113,8 +113,8 @@ template <int KIND> struct flcd_short_block {
         const struct flci_twostep_p2p_args &args = places.args;
         if (args.window.rank != args.short_owner) {
             flcd_any_send<KIND>(args, scratch, block,
-                          places.inbox(0, args.short_owner, args.window.rank) +
-                              places.slot_of(end - 1, args.reduce.stride));
+                                places.inbox(0, args.short_owner, args.window.rank) +
+                                    places.slot_of(end - 1, args.reduce.stride));
         }
     }
 
@@ -124,7 +124,7 @@ template <int KIND> struct flcd_short_block {
         if (args.window.rank == args.short_owner) {
             watch.wait_for(args.window, 0, end, args.signature);
             flcd_any_reduce<KIND>(args, scratch, block, places.slot_of(end - 1, args.reduce.stride),
-                            places.slot_of(end - 1, args.gather.stride));
+                                  places.slot_of(end - 1, args.gather.stride));
         }
     }
 
@@ -134,8 +134,8 @@ template <int KIND> struct flcd_short_block {
         if (args.window.rank != args.short_owner) {
             watch.wait_for(args.window, 1, end, args.signature);
             flcd_any_gather<KIND>(args, scratch, block,
-                            places.inbox(1, args.window.rank, args.short_owner) +
-                                places.slot_of(end - 1, args.gather.stride));
+                                  places.inbox(1, args.window.rank, args.short_owner) +
+                                      places.slot_of(end - 1, args.gather.stride));
         }
     }
 };
@@ -151,7 +151,9 @@ template <int KIND> struct flcd_signaller {
     {
         const struct flci_twostep_p2p_args &args = places.args;
         const uint32_t own = places.lane % (2 * FLCI_TWOSTEP_WORKERS);
-        struct flcd_short_block<KIND> last = {places, places.watch(epoch, steps), nullptr, 0, 0};
+        struct flcd_short_block<KIND> last = {
+            places, places.watch(epoch, steps), nullptr, 0, 0
+        };
         uint32_t sent = 0, reduced = 0;
         last.scratch =
             (struct flcd_any_scratch *)(args.window.bases[args.window.rank] + FLCI_P2P_SCRATCH_AT);
@@ -177,8 +179,7 @@ template <int KIND> struct flcd_signaller {
                 flcd_signal_peers(args.window, 0, epoch + all_sent, args.signature, places.lane);
             }
             if (all_reduced != reduced) {
-                flcd_signal_peers(args.window, 1, epoch + all_reduced, args.signature,
-                                  places.lane);
+                flcd_signal_peers(args.window, 1, epoch + all_reduced, args.signature, places.lane);
             }
             sent = all_sent;
             reduced = all_reduced;
@@ -204,7 +205,9 @@ static __device__ __forceinline__ void flcd_twostep_run(const struct flci_twoste
     }
     __syncthreads();
     if (worker.places.warp == FLCI_TWOSTEP_WORKERS) {
-        const struct flcd_signaller<KIND> signaller = {worker.places, shared};
+        const struct flcd_signaller<KIND> signaller = {
+            worker.places, shared
+        };
         signaller.run(epoch, steps);
     } else {
         worker.run(shared, epoch, steps);

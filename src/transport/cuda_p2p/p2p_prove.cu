@@ -12,8 +12,8 @@ static __global__ void prove(struct flci_p2p_window window)
 {
     const int peer = (int)threadIdx.x / 2, stage = (int)threadIdx.x % 2;
     if (peer < window.ranks && peer != window.rank) {
-        const uint64_t at = flci_p2p_inbox_at(window.ranks, window.inbox_bytes, stage, peer,
-                                              window.rank);
+        const uint64_t at =
+            flci_p2p_inbox_at(window.ranks, window.inbox_bytes, stage, peer, window.rank);
         uint32_t *word = (uint32_t *)(window.bases[peer] + at);
         *(volatile uint32_t *)word = flci_p2p_proof(window.rank, peer);
     }

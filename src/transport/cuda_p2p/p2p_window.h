@@ -8,7 +8,7 @@
  * (epochs), so that a replayed graph goes on where the last call ended.
  *
  *   0             flags   [stage 2][source 8][block]   FLCI_P2P_FLAG_STRIDE bytes each
- *   epochs_at     epochs  [block] uint32_t: tiles that the block has finished; the owner's alone
+ *   epochs_at     epochs  [block] uint32_t: steps that the block has finished; the owner's alone
  *   state_at      struct flci_p2p_state
  *   scratch_at    FLCI_P2P_SCRATCH_BYTES for the one block of a tensor that may be short
  *   inboxes_at    inboxes [stage 2][source: peers in rank order] of inbox_bytes each

@@ -4,15 +4,15 @@
  * How thread blocks of different GPUs wait for each other: flags that only grow, bounded waits.
  *
  * Memory order. A warp's stores to a peer come before its flcd_progress_report (release, block);
- * the signalling warp reads all reports (acquire, block), then fences (acq_rel, system), then stores
- * the flag at the peer (relaxed, system). A waiting lane reads the flag (acquire, system) and meets
- * its warp (__syncwarp) before any lane reads the data. Causality order is transitive over these
- * steps, so the data is seen. The fence waits behind everything this GPU has queued on the link:
- * only the signalling warp ever waits for it.
+ * the signalling warp reads all reports (acquire, block), then fences (acq_rel, system), then
+ * stores the flag at the peer (relaxed, system). A waiting lane reads the flag (acquire, system)
+ * and meets its warp (__syncwarp) before any lane reads the data. Causality order is transitive
+ * over these steps, so the data is seen. The fence waits behind everything this GPU has queued on
+ * the link: only the signalling warp ever waits for it.
  *
- * A flag has the count of finished tiles in its low half, from the base that the window's epochs
+ * A flag has the count of finished steps in its low half, from the base that the window's epochs
  * keep, and the signature of the call in its high half: a peer that makes another call is found
- * out at the first tile.
+ * out at the first flag.
  */
 #ifndef FLCI_TRANSPORT_CUDA_P2P_PEER_SYNC_CUH
 #define FLCI_TRANSPORT_CUDA_P2P_PEER_SYNC_CUH
@@ -22,7 +22,7 @@
 #include "transport/cuda_p2p/p2p_window.h"
 
 /* Polls between two looks at the clock, the abort flag and the failures of others. */
-#define FLCD_POLLS_A_LOOK 256
+#define FLCD_POLLS_A_LOOK  256
 
 #define FLCD_POLL_PAUSE_NS 64
 
