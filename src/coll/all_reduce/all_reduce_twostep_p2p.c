@@ -104,8 +104,8 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 
 /* ---- Launch ---- */
 
-/* Measured best for 4 bits on two H200 (docs/performance.md): under load a flag arrives two to three
-   steps after its data was stored, and flags are for four steps. */
+/* Measured best for 4 bits on two H200 (docs/performance.md): under load a flag arrives two to
+   three steps after its data was stored, and flags are for four steps. */
 #define REDUCE_LAG 6
 #define GATHER_LAG 11
 #define FLAG_STEPS 4

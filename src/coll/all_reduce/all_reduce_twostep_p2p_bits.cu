@@ -3,10 +3,28 @@
 /*
  * The fast kernels of one width, FLCI_BITS (0: raw): compiled once for each.
  */
-#include "coll/all_reduce/all_reduce_twostep_p2p.cuh"
+#include <type_traits>
+
+#include "coll/all_reduce/all_reduce_twostep_p2p_pair.cuh"
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b)  JOIN_(a, b)
+
+template <class CODEC, flc_type TYPE, int RANKS, int BLOCKS_A_SM>
+__global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, BLOCKS_A_SM)
+    flcd_twostep_kernel(const __grid_constant__ struct flci_twostep_p2p_args args)
+{
+    __shared__ struct flcd_twostep_shared shared;
+    __shared__ struct flcd_ahead<TYPE> ahead[FLCI_TWOSTEP_WORKERS];
+    const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    uint32_t turn = 0;
+    using worker_of =
+        std::conditional_t<RANKS == 2, flcd_pair_worker<CODEC, TYPE>, flcd_worker<CODEC, TYPE>>;
+    const flcd_worker<CODEC, TYPE> common = {
+        {args, warp, lane}, ahead + warp % FLCI_TWOSTEP_WORKERS, {&shared, warp, lane, &turn}};
+    const worker_of worker = {common};
+    flcd_twostep_run<CODEC::kind>(args, shared, worker);
+}
 
 /* Thread blocks that share a multiprocessor: many registers, or many warps. */
 template <flc_type TYPE, int RANKS>
