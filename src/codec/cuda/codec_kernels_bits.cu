@@ -132,7 +132,7 @@ static __global__ void __launch_bounds__(FLCI_CUDA_FULL_THREADS)
         flcd_widen<ELEM>(elems, x);
         CODEC::encode_sum(args.layout, lane, x, share, p, decoded);
     }
-    CODEC::store(args.layout, block, unit, lane, p);
+    CODEC::store(args.layout, block, block, unit, lane, p);
     __syncthreads();
     if (args.counts != NULL && has_nan_mark(args, block)) {
         atomicAdd(&args.counts->nonfinite_groups, 1u);

@@ -31,4 +31,16 @@ static inline struct flcd_layout flcd_layout_of(flc_format format, flc_type type
     return layout;
 }
 
+/* The same for blocks in staging memory that the fast path alone reads: the planes begin with a
+   line of their own, since on a link a part of a line costs as much as a whole one. */
+static inline struct flcd_layout flcd_staging_layout_of(flc_format format, flc_type type)
+{
+    struct flcd_layout layout = flcd_layout_of(format, type);
+    const uint32_t planes = (layout.planes + 127u) / 128u * 128u;
+    layout.stride += planes - layout.planes;
+    layout.stride = (layout.stride + 127u) / 128u * 128u;
+    layout.planes = planes;
+    return layout;
+}
+
 #endif

@@ -12,8 +12,9 @@
  *   encode_sum    the same from a float32 sum; `decoded` is what every rank makes of the packet
  *   add           x = value, or x += value
  *   decode        to elements
- *   store, load   to a block of wire and from it, as a peer stored it; load only loads, so that it
- *                 can come early
+ *   store, load   to a block of wire and from it, as a peer stored it; what is in front of the
+ *                 planes is stored to `metadata`, which may be elsewhere; load only loads, so that
+ *                 it can come early
  */
 #ifndef FLCI_CODEC_CUDA_UNIT_EVEN_CUH
 #define FLCI_CODEC_CUDA_UNIT_EVEN_CUH
@@ -81,22 +82,23 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_even {
     }
 
     static __device__ __forceinline__ void store(const struct flcd_layout &layout, uint8_t *block,
-                                                 uint32_t unit, uint32_t lane, const packet &p)
+                                                 uint8_t *metadata, uint32_t unit, uint32_t lane,
+                                                 const packet &p)
     {
         const flc_format format = layout.format;
         flcd_store_planes<BITS>(block + layout.planes, unit, lane, p.planes);
         if constexpr (COMMON) {
             if (lane % 4 == 0) {
-                ((uint32_t *)block)[8 * unit + lane / 4] = p.stored; /* scales come first */
+                ((uint32_t *)metadata)[8 * unit + lane / 4] = p.stored; /* scales come first */
             }
             return;
         }
         if (flcd_stores_group(lane, format.group)) {
-            flcd_store_scale(format, block + layout.scales,
+            flcd_store_scale(format, metadata + layout.scales,
                              flcd_group_in_block(unit, lane, format.group), p.stored);
         }
         if (format.metadata == FLC_COMPACT && unit == 0 && lane == 0) {
-            *(uint4 *)block = make_uint4((uint32_t)p.base_exponent & 0xffffu, 0, 0, 0);
+            *(uint4 *)metadata = make_uint4((uint32_t)p.base_exponent & 0xffffu, 0, 0, 0);
         }
     }
 

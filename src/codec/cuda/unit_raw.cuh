@@ -70,7 +70,8 @@ template <flc_type TYPE> struct flcd_raw {
     }
 
     static __device__ __forceinline__ void store(const struct flcd_layout &, uint8_t *block,
-                                                 uint32_t unit, uint32_t lane, const packet &p)
+                                                 uint8_t *, uint32_t unit, uint32_t lane,
+                                                 const packet &p)
     {
         uint4 *to = (uint4 *)(block + (size_t)unit * 128 * words) + lane;
 #pragma unroll

@@ -102,15 +102,16 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_rotated {
     }
 
     static __device__ __forceinline__ void store(const struct flcd_layout &layout, uint8_t *block,
-                                                 uint32_t unit, uint32_t lane, const packet &p)
+                                                 uint8_t *metadata, uint32_t unit, uint32_t lane,
+                                                 const packet &p)
     {
         const uint32_t group = group_of(layout.format);
         flcd_store_planes<BITS>(block + layout.planes, unit, lane, p.planes);
         if (flcd_stores_group(lane, group)) {
-            block[layout.scales + flcd_group_in_block(unit, lane, group)] = (uint8_t)p.stored;
+            metadata[layout.scales + flcd_group_in_block(unit, lane, group)] = (uint8_t)p.stored;
         }
         if (unit == 0 && lane == 0) {
-            *(uint4 *)block = make_uint4((uint32_t)p.base_exponent & 0xffffu, 0, 0, 0);
+            *(uint4 *)metadata = make_uint4((uint32_t)p.base_exponent & 0xffffu, 0, 0, 0);
         }
     }
 

@@ -84,19 +84,20 @@ template <int BITS, flc_type TYPE, bool COMMON> struct flcd_spiked {
     }
 
     static __device__ __forceinline__ void store(const struct flcd_layout &layout, uint8_t *block,
-                                                 uint32_t unit, uint32_t lane, const packet &p)
+                                                 uint8_t *metadata, uint32_t unit, uint32_t lane,
+                                                 const packet &p)
     {
         const flc_format format = layout.format;
         flcd_store_planes<BITS>(block + layout.planes, unit, lane, p.planes);
         if (COMMON ? lane % 4 == 0 : flcd_stores_group(lane, format.group)) {
             const uint32_t index = index_of(format, unit, lane);
             if (COMMON) {
-                ((uint32_t *)block)[index] = p.stored.scale; /* scales come first */
+                ((uint32_t *)metadata)[index] = p.stored.scale; /* scales come first */
             } else {
-                flcd_store_scale(format, block + layout.scales, index, p.stored.scale);
+                flcd_store_scale(format, metadata + layout.scales, index, p.stored.scale);
             }
-            ((uint32_t *)(block + layout.spikes))[index] = p.stored.spikes;
-            ((uint16_t *)(block + layout.positions))[index] = (uint16_t)p.stored.positions;
+            ((uint32_t *)(metadata + layout.spikes))[index] = p.stored.spikes;
+            ((uint16_t *)(metadata + layout.positions))[index] = (uint16_t)p.stored.positions;
         }
     }
 

@@ -70,11 +70,6 @@ static const void *kernel_of(const struct flci_all_reduce_p2p *call, int ranks)
     return kernel == NULL ? flci_twostep_p2p_kernel_any() : kernel;
 }
 
-static size_t shared_bytes(const void *kernel)
-{
-    return kernel == flci_twostep_p2p_kernel_any() ? FLCI_TWOSTEP_ANY_SHARED : 0;
-}
-
 /* Load one, and let it have its shared memory. */
 static flc_status load(const void *kernel)
 {
@@ -110,6 +105,31 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 #define GATHER_LAG 11
 #define FLAG_STEPS 4
 _Static_assert(GATHER_LAG + FLAG_STEPS <= FLCI_TWOSTEP_SLOTS, "the ring of an inbox");
+
+/* Dynamic shared memory that leaves room for a kernel's own: below 48 KiB in all nothing has to be
+   asked for. */
+static size_t shared_limit(flc_type type)
+{
+    return type == FLC_FLOAT32 ? 14336 : 30720;
+}
+
+/* Dynamic shared memory: the slow kernel's scratch, or the fast one's gathered metadata, where it
+   fits. */
+static size_t plan_shared(const void *kernel, struct flci_twostep_p2p_args *args)
+{
+    const uint32_t a = args->reduce.planes, b = args->gather.planes, most = a > b ? a : b;
+    const size_t bytes =
+        (size_t)args->window.ranks * FLCI_TWOSTEP_SLOTS * (sizeof(uint32_t) + most);
+    args->metadata_bytes = 0;
+    if (kernel == flci_twostep_p2p_kernel_any()) {
+        return FLCI_TWOSTEP_ANY_SHARED;
+    }
+    if (most == 0 || bytes > shared_limit(args->type)) {
+        return 0;
+    }
+    args->metadata_bytes = most;
+    return bytes;
+}
 
 /* What all ranks must agree on, in 32 bits. */
 static uint32_t signature_of(const struct flci_all_reduce_p2p *call, uint32_t thread_blocks)
@@ -149,15 +169,16 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
         .type = call->type,
         .flags = call->flags,
         .divisor = call->op == FLC_AVG ? (float)p2p->window.ranks : 1.0f,
-        .reduce = flcd_layout_of(call->reduce, call->type),
-        .gather = flcd_layout_of(call->gather, call->type),
+        .reduce = flcd_staging_layout_of(call->reduce, call->type),
+        .gather = flcd_staging_layout_of(call->gather, call->type),
     };
     struct flci_twostep_space space;
     void *params[] = {&args};
+    const size_t shared_bytes = plan_shared(kernel, &args);
     int blocks_a_sm = 0;
     uint32_t thread_blocks;
     FLCI_TRY(flci_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-                                 &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes(kernel)),
+                                 &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes),
                              "asking for an all-reduce kernel's occupancy"));
     if (kernel != flci_twostep_p2p_kernel_any() && call->count % FLC_BLOCK_ELEMS != 0) {
         args.short_owner =
@@ -179,6 +200,6 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
     args.signature = signature_of(call, thread_blocks);
     return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){thread_blocks, 1, 1},
                                             (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params,
-                                            shared_bytes(kernel), stream),
+                                            shared_bytes, stream),
                            "launching an all-reduce kernel");
 }

@@ -78,6 +78,7 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
     struct flcd_twostep_places places;
     struct flcd_ahead<TYPE> *ahead;
     struct flcd_share share;
+    struct flcd_metadata metadata;
 
     __device__ __forceinline__ int ranks(void) const
     {
@@ -180,10 +181,13 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
             begin(v + is_last < steps, is_last ? peer(1) : peer(turn + 1),
                   is_last ? places.block_in_chunk(v + 1) : block, ahead->x);
             if (is_full) {
+                uint8_t *wire = places.inbox(0, to, rank()) + places.slot_of(v, layout.stride);
                 packet p;
                 CODEC::encode_elems(layout, places.lane, x, share, p);
-                CODEC::store(layout, places.inbox(0, to, rank()) + places.slot_of(v, layout.stride),
-                             places.warp, places.lane, p);
+                CODEC::store(layout, wire, metadata.of(turn, v, wire), places.warp, places.lane, p);
+                if (metadata.is_complete(turn, v)) {
+                    metadata.push(turn, v, layout, wire);
+                }
             }
         }
     }
@@ -212,6 +216,12 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
         }
     }
 
+    /* Where the sum of block v goes. */
+    __device__ __forceinline__ uint8_t *sum_wire(int turn, uint32_t v) const
+    {
+        return places.inbox(1, peer(turn), rank()) + places.slot_of(v, places.args.gather.stride);
+    }
+
     __device__ __forceinline__ void reduce(uint32_t v, uint32_t block) const
     {
         const struct flcd_layout &layout = places.args.gather;
@@ -223,9 +233,13 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
         flcd_divide(x, places.args.divisor);
         CODEC::encode_sum(layout, places.lane, x, share, p, own);
         for (int turn = 1; turn < ranks(); turn++) {
-            CODEC::store(layout,
-                         places.inbox(1, peer(turn), rank()) + places.slot_of(v, layout.stride),
-                         places.warp, places.lane, p);
+            uint8_t *wire = sum_wire(turn, v);
+            CODEC::store(layout, wire, metadata.of(ranks(), v, wire), places.warp, places.lane, p);
+        }
+        if (metadata.is_complete(ranks(), v)) {
+            for (int turn = 1; turn < ranks(); turn++) {
+                metadata.push(ranks(), v, layout, sum_wire(turn, v));
+            }
         }
         store(rank(), block, own);
     }

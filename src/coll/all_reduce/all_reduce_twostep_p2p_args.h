@@ -31,6 +31,7 @@ struct flci_twostep_p2p_args {
     uint32_t longest_chunk; /* blocks */
     uint32_t reduce_lag, gather_lag; /* steps from sending to summing, and to gathering */
     uint32_t flag_steps;             /* a power of two: steps that a flag tells of */
+    uint32_t metadata_bytes;         /* of a block, gathered in shared memory; 0: not gathered */
     uint32_t signature;              /* of the call: what all ranks must agree on */
     flc_type type;
     uint32_t flags;

@@ -16,13 +16,18 @@ __global__ void __launch_bounds__(FLCI_TWOSTEP_THREADS, BLOCKS_A_SM)
 {
     __shared__ struct flcd_twostep_shared shared;
     __shared__ struct flcd_ahead<TYPE> ahead[FLCI_TWOSTEP_WORKERS];
+    extern __shared__ __align__(16) uint8_t gathered[];
     const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     uint32_t turn = 0;
     using worker_of =
         std::conditional_t<RANKS == 2, flcd_pair_worker<CODEC, TYPE>, flcd_worker<CODEC, TYPE>>;
     const flcd_worker<CODEC, TYPE> common = {
-        {args, warp, lane}, ahead + warp % FLCI_TWOSTEP_WORKERS, {&shared, warp, lane, &turn}};
+        {args, warp, lane},
+        ahead + warp % FLCI_TWOSTEP_WORKERS,
+        {&shared, warp, lane, &turn},
+        {gathered, (uint32_t)args.window.ranks, args.metadata_bytes, lane}};
     const worker_of worker = {common};
+    common.metadata.clear();
     flcd_twostep_run<CODEC::kind>(args, shared, worker);
 }
 

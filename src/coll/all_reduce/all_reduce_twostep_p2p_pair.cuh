@@ -15,6 +15,7 @@ template <class CODEC, flc_type TYPE> struct flcd_pair_worker : flcd_worker<CODE
     using base = flcd_worker<CODEC, TYPE>;
     using base::ahead;
     using base::elem_bytes;
+    using base::metadata;
     using base::places;
     using base::share;
     using base::vectors;
@@ -113,22 +114,30 @@ template <class CODEC, flc_type TYPE> struct flcd_pair_worker : flcd_worker<CODE
             }
             begin(theirs, v + 1, send_aligned, ahead->x);
             if (v < theirs.full_steps) {
+                uint8_t *wire = out0 + v % FLCI_TWOSTEP_SLOTS * args.reduce.stride;
                 CODEC::encode_elems(args.reduce, places.lane, x, share, p);
-                CODEC::store(args.reduce, out0 + v % FLCI_TWOSTEP_SLOTS * args.reduce.stride,
-                             places.warp, places.lane, p);
+                CODEC::store(args.reduce, wire, metadata.of(1, v, wire), places.warp, places.lane,
+                             p);
+                if (metadata.is_complete(1, v)) {
+                    metadata.push(1, v, args.reduce, wire);
+                }
             }
             if (v < steps) {
                 places.report(shared, 0, v, steps);
             }
             if (reduces) {
+                uint8_t *wire = out1 + r % FLCI_TWOSTEP_SLOTS * args.gather.stride;
                 float y[32];
                 finish(mine, r, send_aligned, ahead->own, x);
                 flcd_widen<TYPE>(x, y);
                 CODEC::template add<true>(args.reduce, places.lane, contribution, y);
                 flcd_divide(y, args.divisor);
                 CODEC::encode_sum(args.gather, places.lane, y, share, p, x);
-                CODEC::store(args.gather, out1 + r % FLCI_TWOSTEP_SLOTS * args.gather.stride,
-                             places.warp, places.lane, p);
+                CODEC::store(args.gather, wire, metadata.of(2, r, wire), places.warp, places.lane,
+                             p);
+                if (metadata.is_complete(2, r)) {
+                    metadata.push(2, r, args.gather, wire);
+                }
                 flcd_store_unit<TYPE>(mine.recv + after(r), recv_aligned, 0, x);
             }
             begin(mine, r + 1, send_aligned, ahead->own);

@@ -81,6 +81,66 @@ struct flcd_twostep_places {
     }
 };
 
+/* ---- Metadata ---- */
+
+/*
+ * A unit's metadata is a part of a line, and on a link that costs as much as a whole line: so the
+ * warps of a block put theirs together in shared memory, and the one that comes last pushes it. No
+ * one waits. There is a place for each block of the ring, and for each peer in stage 0: when a warp
+ * comes round to it again, the flags it has seen since say that all warps are done with it.
+ *
+ *   uint32_t  arrived [ranks][FLCI_TWOSTEP_SLOTS], zero at first: peers in stage 0, then stage 1
+ *   uint8_t   gathered [ranks][FLCI_TWOSTEP_SLOTS][metadata_bytes]
+ */
+struct flcd_metadata {
+    uint8_t *memory;
+    uint32_t ranks, bytes, lane;
+
+    __device__ __forceinline__ void clear(void) const
+    {
+        for (uint32_t i = threadIdx.x; bytes > 0 && i < ranks * FLCI_TWOSTEP_SLOTS;
+             i += blockDim.x) {
+            ((uint32_t *)memory)[i] = 0;
+        }
+    }
+
+    /* Of block v, for peer `turn` in stage 0, for all in stage 1 with the turn `ranks`; in its
+       place in `wire` where nothing is gathered. */
+    __device__ __forceinline__ uint8_t *of(int turn, uint32_t v, uint8_t *wire) const
+    {
+        const uint32_t at = (uint32_t)(turn - 1) * FLCI_TWOSTEP_SLOTS + v % FLCI_TWOSTEP_SLOTS;
+        return bytes == 0 ? wire : memory + ranks * FLCI_TWOSTEP_SLOTS * 4 + at * bytes;
+    }
+
+    /* This warp has put its part: is it the last of the block? All lanes. */
+    __device__ __forceinline__ bool is_complete(int turn, uint32_t v) const
+    {
+        const uint32_t at = (uint32_t)(turn - 1) * FLCI_TWOSTEP_SLOTS + v % FLCI_TWOSTEP_SLOTS;
+        uint32_t before = 0;
+        if (bytes == 0) {
+            return false;
+        }
+        __syncwarp();
+        if (lane == 0) {
+            __threadfence_block();
+            before = atomicAdd((uint32_t *)memory + at, 1u);
+            __threadfence_block();
+        }
+        before = __shfl_sync(FLCD_ALL_LANES, before, 0);
+        return before % FLCI_TWOSTEP_WORKERS == FLCI_TWOSTEP_WORKERS - 1;
+    }
+
+    /* What is in front of the planes, to its place. */
+    __device__ __forceinline__ void push(int turn, uint32_t v, const struct flcd_layout &layout,
+                                         uint8_t *wire) const
+    {
+        const uint8_t *from = of(turn, v, wire);
+        for (uint32_t at = 16 * lane; at < layout.planes; at += 16 * FLCD_LANES) {
+            *(uint4 *)(wire + at) = *(const uint4 *)(from + at);
+        }
+    }
+};
+
 /* ---- The short block ---- */
 
 /*
