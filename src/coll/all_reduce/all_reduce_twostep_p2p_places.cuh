@@ -218,7 +218,7 @@ template <int KIND> struct flcd_signaller {
         last.scratch =
             (struct flcd_any_scratch *)(args.window.bases[args.window.rank] + FLCI_P2P_SCRATCH_AT);
         last.find();
-        while (reduced < steps) {
+        while (sent < steps || reduced < steps) { /* a stale `sent` costs one more round */
             const uint32_t seen = flcd_ld_acquire_block_u32(&shared.progress[0][0] + own);
             const bool is_first = own < FLCI_TWOSTEP_WORKERS;
             const uint32_t all_sent = __reduce_min_sync(FLCD_ALL_LANES, is_first ? seen : ~0u);
