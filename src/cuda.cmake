@@ -6,7 +6,6 @@
 target_sources(flashcomm PRIVATE
     api/cuda_attach.c
     api/cuda_collectives.c
-    codec/cuda/codec_kernels.cu
     coll/all_reduce/all_reduce_twostep_p2p.c
     coll/all_reduce/all_reduce_twostep_p2p_any.cu
     cuda/cuda_error.c
@@ -23,19 +22,25 @@ target_link_libraries(flashcomm PUBLIC CUDA::cudart_static)
 # A shared library keeps the runtime it holds to itself.
 target_link_options(flashcomm PRIVATE "LINKER:--exclude-libs,ALL")
 
+# The codec alone, as kernels: what check_codec compares with the other rows. The library itself
+# codes inside its collectives.
+add_library(flc_cuda_codec STATIC EXCLUDE_FROM_ALL codec/cuda/codec_kernels.cu)
+target_include_directories(flc_cuda_codec PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(flc_cuda_codec PUBLIC flashcomm)
+
 # The fast kernels, one object of each source for each width, and of the all-reduce's for 0, raw;
 # FLC_ONLY_BITS spares a developer most.
-function(flc_add_width bits name source)
-    add_library(${name}_${bits} OBJECT ${source})
+function(flc_add_width bits owner name source)
+    add_library(${name}_${bits} OBJECT EXCLUDE_FROM_ALL ${source})
     target_include_directories(${name}_${bits} PRIVATE ${PROJECT_SOURCE_DIR}/include
                                ${CMAKE_CURRENT_SOURCE_DIR})
     target_compile_definitions(${name}_${bits} PRIVATE FLCI_BITS=${bits})
-    target_sources(flashcomm PRIVATE $<TARGET_OBJECTS:${name}_${bits}>)
+    target_sources(${owner} PRIVATE $<TARGET_OBJECTS:${name}_${bits}>)
 endfunction()
-flc_add_width(0 flc_all_reduce_p2p coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
+flc_add_width(0 flashcomm flc_all_reduce_p2p coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
 foreach(bits ${FLC_ONLY_BITS})
-    flc_add_width(${bits} flc_all_reduce_p2p coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
-    flc_add_width(${bits} flc_codec_kernels codec/cuda/codec_kernels_bits.cu)
+    flc_add_width(${bits} flashcomm flc_all_reduce_p2p coll/all_reduce/all_reduce_twostep_p2p_bits.cu)
+    flc_add_width(${bits} flc_cuda_codec flc_codec_kernels codec/cuda/codec_kernels_bits.cu)
     set_property(SOURCE codec/cuda/codec_kernels.cu coll/all_reduce/all_reduce_twostep_p2p.c
                  APPEND PROPERTY COMPILE_DEFINITIONS FLC_HAS_BITS_${bits}=1)
 endforeach()

@@ -33,8 +33,6 @@
 /* Highest code of a compact scale: the block's base exponent puts its largest scale there. */
 #define FLCI_SCALE_OCTAVES  30
 #define FLCI_SCALE_CODE_MAX (8u * FLCI_SCALE_OCTAVES + 8u)
-/* Up to FLCI_NARROW_BITS zero and level fit 8 bits and the reciprocal is a bf16, so that packed
-   16-bit arithmetic gives the same integers; above, the zero has 16 bits and the reciprocal 24. */
 
 /* ---- Float formats ---- */
 

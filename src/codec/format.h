@@ -28,7 +28,9 @@ struct flci_layout {
 
 #define FLCI_COMPACT_HEADER_BYTES 16
 
-/* Up to here codes are few, and the rules differ (codec_core.h, codec_rotated.h). */
+/* Up to here codes are few, and the rules differ (codec_core.h, codec_rotated.h): zero and level
+   fit 8 bits and the reciprocal is a bf16, so that packed 16-bit arithmetic gives the same
+   integers; above, the zero has 16 bits and the reciprocal 24. */
 #define FLCI_NARROW_BITS 4
 
 /* No block of any format is larger: that is raw fp32 (a test walks them all). */

@@ -6,7 +6,6 @@
 #include "coll/all_reduce/all_reduce_twostep_p2p.h"
 
 #include "base/error.h"
-#include "base/param.h"
 #include "coll/all_reduce/all_reduce_twostep_p2p_args.h"
 #include "cuda/cuda_error.h"
 
@@ -106,11 +105,12 @@ flc_status flci_all_reduce_p2p_load(const struct flci_p2p *p2p)
 #define FLAG_STEPS 4
 _Static_assert(GATHER_LAG + FLAG_STEPS <= FLCI_TWOSTEP_SLOTS, "the ring of an inbox");
 
-/* Dynamic shared memory that leaves room for a kernel's own: below 48 KiB in all nothing has to be
-   asked for. */
+/* Dynamic shared memory beside a kernel's own, two units of elements for each worker and less than
+   1 KiB: up to 48 KiB in all nothing has to be asked for. */
 static size_t shared_limit(flc_type type)
 {
-    return type == FLC_FLOAT32 ? 14336 : 30720;
+    const size_t elems = 2 * FLCI_TWOSTEP_WORKERS * (FLC_BLOCK_ELEMS / 4);
+    return 49152 - 1024 - elems * flc_type_bytes(type);
 }
 
 /* Dynamic shared memory: the slow kernel's scratch, or the fast one's gathered metadata, where it
@@ -132,7 +132,8 @@ static size_t plan_shared(const void *kernel, struct flci_twostep_p2p_args *args
 }
 
 /* What all ranks must agree on, in 32 bits. */
-static uint32_t signature_of(const struct flci_all_reduce_p2p *call, uint32_t thread_blocks)
+static uint32_t signature_of(const struct flci_all_reduce_p2p *call, uint32_t thread_blocks,
+                             int is_slow)
 {
     const uint64_t parts[] = {
         call->count,
@@ -143,7 +144,8 @@ static uint32_t signature_of(const struct flci_all_reduce_p2p *call, uint32_t th
         (uint64_t)call->gather.bits | (uint64_t)call->gather.scheme << 8 |
             (uint64_t)call->gather.spikes << 16 | (uint64_t)call->gather.metadata << 24 |
             (uint64_t)call->gather.group << 32 | (uint64_t)call->gather.search << 48,
-        thread_blocks,
+        /* Libraries built for other widths would lay out what they stage in another way. */
+        (uint64_t)thread_blocks | (uint64_t)is_slow << 32,
     };
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -157,6 +159,7 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
                                       const struct flci_all_reduce_p2p *call, cudaStream_t stream)
 {
     const void *kernel = kernel_of(call, p2p->window.ranks);
+    const int is_slow = kernel == flci_twostep_p2p_kernel_any();
     const uint64_t blocks = (call->count - 1) / FLC_BLOCK_ELEMS + 1;
     struct flci_twostep_p2p_args args = {
         .window = p2p->window,
@@ -180,7 +183,7 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
     FLCI_TRY(flci_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
                                  &blocks_a_sm, kernel, FLCI_TWOSTEP_THREADS, shared_bytes),
                              "asking for an all-reduce kernel's occupancy"));
-    if (kernel != flci_twostep_p2p_kernel_any() && call->count % FLC_BLOCK_ELEMS != 0) {
+    if (!is_slow && call->count % FLC_BLOCK_ELEMS != 0) {
         args.short_owner =
             blocks < (uint64_t)p2p->window.ranks ? (int)blocks - 1 : p2p->window.ranks - 1;
     }
@@ -197,7 +200,7 @@ flc_status flci_all_reduce_p2p_launch(const struct flci_p2p *p2p,
     args.reduce_lag = REDUCE_LAG;
     args.gather_lag = GATHER_LAG;
     args.flag_steps = FLAG_STEPS;
-    args.signature = signature_of(call, thread_blocks);
+    args.signature = signature_of(call, thread_blocks, is_slow);
     return flci_cuda_check(cudaLaunchKernel(kernel, (dim3){thread_blocks, 1, 1},
                                             (dim3){FLCI_TWOSTEP_THREADS, 1, 1}, params,
                                             shared_bytes, stream),

@@ -126,6 +126,18 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
         flcd_copy_commit();
     }
 
+    __device__ __forceinline__ void read(const buffer &from, elems &x) const
+    {
+#pragma unroll
+        for (int i = 0; i < vectors; i++) {
+            const uint4 v = from[i][places.lane];
+            x.words[4 * i] = v.x;
+            x.words[4 * i + 1] = v.y;
+            x.words[4 * i + 2] = v.z;
+            x.words[4 * i + 3] = v.w;
+        }
+    }
+
     /* What begin() copied, all groups but the last `later` ones being complete. */
     template <int LATER>
     __device__ __forceinline__ void finish(int owner, uint32_t block, const buffer &from,
@@ -134,14 +146,7 @@ template <class CODEC, flc_type TYPE> struct flcd_worker {
         const uint8_t *send = places.args.send;
         flcd_copy_wait<LATER>();
         if (is_aligned(send)) {
-#pragma unroll
-            for (int i = 0; i < vectors; i++) {
-                const uint4 v = from[i][places.lane];
-                x.words[4 * i] = v.x;
-                x.words[4 * i + 1] = v.y;
-                x.words[4 * i + 2] = v.z;
-                x.words[4 * i + 3] = v.w;
-            }
+            read(from, x);
         } else {
             flcd_load_unit<TYPE>(send + unit_at(owner, block), false, places.lane, x);
         }

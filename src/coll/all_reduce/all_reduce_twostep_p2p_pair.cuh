@@ -64,14 +64,7 @@ template <class CODEC, flc_type TYPE> struct flcd_pair_worker : flcd_worker<CODE
     {
         flcd_copy_wait<1>();
         if (is_aligned) {
-#pragma unroll
-            for (int i = 0; i < vectors; i++) {
-                const uint4 word = from[i][places.lane];
-                x.words[4 * i] = word.x;
-                x.words[4 * i + 1] = word.y;
-                x.words[4 * i + 2] = word.z;
-                x.words[4 * i + 3] = word.w;
-            }
+            base::read(from, x);
         } else {
             flcd_load_unit<TYPE>(chunk.send + after(v), false, 0, x);
         }

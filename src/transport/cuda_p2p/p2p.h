@@ -44,7 +44,7 @@ struct flci_p2p_mapping {
 /* Pinned host memory of a rank. */
 struct flci_p2p_pinned {
     struct flci_p2p_report report;
-    uint32_t failure;                      /* source of copies to a peer's state.failed */
+    uint32_t failure;                      /* source of copies to a peer's state.told */
     uint32_t sent[FLCI_P2P_MAX_RANKS];     /* source of the words that prove the mapping */
     uint32_t seen[FLCI_P2P_MAX_RANKS * 4]; /* what arrived: [source][stage 2][first, last] */
 };

@@ -33,8 +33,9 @@
 
 /* In the window; zero at first. */
 struct flci_p2p_state {
-    uint32_t failed; /* not 0: an flc_status, negated; set by the owner or any peer. No wait of this
-                        communicator goes on after that */
+    uint32_t told;   /* not 0: a peer failed, or the host; an flc_status, negated */
+    uint32_t failed; /* not 0: this rank has; claimed once, by whoever tells the host. No wait of
+                        this communicator goes on after either */
     uint32_t calls;  /* kernels that ended */
 };
 

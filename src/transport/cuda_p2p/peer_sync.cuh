@@ -3,7 +3,7 @@
 /*
  * How thread blocks of different GPUs wait for each other: flags that only grow, bounded waits.
  *
- * Memory order. A warp's stores to a peer come before its flcd_progress_report (release, block);
+ * Memory order. A warp's stores to a peer come before its report of progress (release, block);
  * the signalling warp reads all reports (acquire, block), then fences (acq_rel, system), then
  * stores the flag at the peer (relaxed, system). A waiting lane reads the flag (acquire, system)
  * and meets its warp (__syncwarp) before any lane reads the data. Causality order is transitive
@@ -32,23 +32,31 @@ flcd_state_of(const struct flci_p2p_window &window, int rank)
     return (struct flci_p2p_state *)(window.bases[rank] + FLCI_P2P_STATE_AT);
 }
 
-/* The first failure of this rank: tell the host, and all peers. */
-static __device__ __noinline__ void flcd_fail(const struct flci_p2p_window &window, int status,
-                                              int culprit, int stage)
+/* The first failure of this rank, to the host; false: it has one already. */
+static __device__ __forceinline__ bool flcd_report(const struct flci_p2p_window &window,
+                                                   uint32_t negated_status, int culprit, int stage)
 {
     struct flci_p2p_state *mine = flcd_state_of(window, window.rank);
-    if (atomicCAS(&mine->failed, 0u, (uint32_t)-status) != 0) {
-        return;
-    }
     struct flci_p2p_report *report = window.report;
+    if (atomicCAS(&mine->failed, 0u, negated_status) != 0) {
+        return false;
+    }
     flcd_st_relaxed_sys_u32(&report->rank, (uint32_t)culprit);
     flcd_st_relaxed_sys_u32(&report->stage, (uint32_t)stage);
     flcd_st_relaxed_sys_u32(&report->call, flcd_ld_relaxed_sys_u32(&mine->calls) + 1);
     flcd_fence_sys();
-    flcd_st_relaxed_sys_u32(&report->status, (uint32_t)-status);
-    for (int rank = 0; rank < window.ranks; rank++) {
+    flcd_st_relaxed_sys_u32(&report->status, negated_status);
+    return true;
+}
+
+/* This rank has failed: tell the host, and all peers. */
+static __device__ __noinline__ void flcd_fail(const struct flci_p2p_window &window, int status,
+                                              int culprit, int stage)
+{
+    const bool is_first = flcd_report(window, (uint32_t)-status, culprit, stage);
+    for (int rank = 0; is_first && rank < window.ranks; rank++) {
         if (rank != window.rank) {
-            flcd_st_relaxed_sys_u32(&flcd_state_of(window, rank)->failed, (uint32_t)-status);
+            flcd_st_relaxed_sys_u32(&flcd_state_of(window, rank)->told, (uint32_t)-status);
         }
     }
 }
@@ -57,17 +65,13 @@ static __device__ __noinline__ void flcd_fail(const struct flci_p2p_window &wind
 static __device__ __noinline__ bool flcd_must_end(const struct flci_p2p_window &window, int from,
                                                   int stage, uint64_t since)
 {
-    const uint32_t failed = flcd_ld_relaxed_sys_u32(&flcd_state_of(window, window.rank)->failed);
-    if (failed != 0) {
-        if (flcd_ld_relaxed_sys_u32(&window.report->status) == 0) { /* told by a peer */
-            flcd_st_relaxed_sys_u32(&window.report->rank, (uint32_t)from);
-            flcd_st_relaxed_sys_u32(&window.report->stage, (uint32_t)stage);
-            flcd_st_relaxed_sys_u32(
-                &window.report->call,
-                flcd_ld_relaxed_sys_u32(&flcd_state_of(window, window.rank)->calls) + 1);
-            flcd_fence_sys();
-            flcd_st_relaxed_sys_u32(&window.report->status, failed);
-        }
+    const struct flci_p2p_state *mine = flcd_state_of(window, window.rank);
+    const uint32_t told = flcd_ld_relaxed_sys_u32(&mine->told);
+    if (flcd_ld_relaxed_sys_u32(&mine->failed) != 0) {
+        return true;
+    }
+    if (told != 0) {
+        (void)flcd_report(window, told, from, stage);
         return true;
     }
     if (flcd_ld_relaxed_sys_u32(&window.report->is_aborted) != 0) {
