@@ -23,8 +23,7 @@
 
 #define FLCI_BF16_MAX 0x1.fep127f
 #define FLCI_FP16_MAX 65504.0f
-/* The canonical quiet NaN. */
-#define FLCI_NAN 0x7fc00000u
+#define FLCI_NAN      0x7fc00000u /* the canonical quiet one */
 /* Smallest scale: its reciprocal, and so every code, is an ordinary float32. */
 #define FLCI_SCALE_MIN 0x1p-126f
 /* bf16 pattern that marks a group with a NaN or an infinity, and its 8-bit counterpart. */
